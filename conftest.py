@@ -1,0 +1,3 @@
+"""The plugin is loaded by name, so that a checkout works without being installed."""
+
+pytest_plugins = ["harness.plugin"]

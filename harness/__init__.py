@@ -1,0 +1,40 @@
+"""spectral-claims: published claims about learning, as tests with a matched null.
+
+Names resolve lazily (PEP 562), so that collecting a suite imports no torch:
+
+    import harness as h
+
+    PAPER = h.Paper("path-not-taken", arxiv="2511.08567", title="...")
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_CLAIMS = (
+    "Paper Claim Bound Control below above equivalent greater differs fraction exact null plant variant swap"
+).split()
+_SPECTRA = (
+    "Change Frame PerMatrix at_density normalized_spectral_shift spectral_drift_ratio kappa principal_energy principal_enrichment"
+    " change_density probe_mismatches mask_overlap weyl_slack mirsky_slack ky_fan_slack"
+).split()
+_NULLS = "isotropic noise decay sign_step".split()
+
+_HOME = {
+    **dict.fromkeys(_CLAIMS, "harness.claims"),
+    **dict.fromkeys(_SPECTRA, "harness.spectra"),
+    **dict.fromkeys(_NULLS, "harness.nulls"),
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str):
+    if name not in _HOME:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    if _HOME[name] != "harness.claims":
+        import_module("harness.threads").configure()
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,144 @@
+"""The `harness` command: ask the store, judge stored measurements again, bring a killed session back. No torch.
+
+Exit codes: 0 as expected; 1 verdicts differ; 2 bad input or an unreadable store; 3 a spec changed without a new version.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness import __version__
+from harness.errors import HarnessError, StoreError
+
+OK, DIFFERS, USAGE, SPEC_CHANGED = 0, 1, 2, 3
+QUERY_HELP = """\
+NAME is a table (runs, claims, measurements, verdicts), a view (complete_runs, standing, latest_verdict, flips, noise_floor,
+explained_by_noise) or `evidence CLAIM`; anything else is DuckDB SQL over them, such as "from flips where scale = 'tiny'"."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. Usage errors exit with 2 as argparse does."""
+    options = _parser().parse_args(argv)
+    try:
+        if not options.results.is_dir():
+            raise StoreError(f"there is no results folder {options.results}; name it with --results DIR or HARNESS_RESULTS")
+        return options.run(options)
+    except HarnessError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:
+        # The reader (head, less) went away: nothing is wrong, and Python must not complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="harness", description=__doc__.split("\n")[0])
+    parser.add_argument("--version", action="version", version=f"harness {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    ask = commands.add_parser("query", help="ask the results", epilog=QUERY_HELP)
+    ask.add_argument("sql", metavar="NAME|SQL", help="a named query or DuckDB SQL")
+    ask.add_argument("claim", nargs="?", help="the claim whose evidence is asked for")
+    ask.add_argument("--format", choices=("table", "csv", "json", "md"), default="table")
+    ask.set_defaults(run=_query)
+    again = commands.add_parser("rejudge", help="recompute verdicts from stored measurements and compare")
+    again.add_argument("which", nargs="?", default="latest", metavar="RUN_ID|latest|all")
+    again.add_argument("--write", action="store_true", help="append the new verdicts as a run of mode rejudge")
+    again.set_defaults(run=_rejudge)
+    back = commands.add_parser("recover", help="save what a killed session had measured")
+    back.add_argument("--other-hosts", action="store_true", help="also journals that another machine began")
+    back.set_defaults(run=_recover)
+    for command in (ask, again, back):
+        default = Path(os.environ.get("HARNESS_RESULTS") or "results")
+        command.add_argument("--results", type=Path, default=default, metavar="DIR", help="default: $HARNESS_RESULTS or results")
+    return parser
+
+
+def _query(options: argparse.Namespace) -> int:
+    from harness.report import tabular
+    from harness.store.reader import query
+
+    table = query(options.results, _sql(options.sql, options.claim))
+    rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    names = tabular.unique(table.column_names)
+    if options.format == "table" and sys.stdout.isatty():
+        tabular.print_table(names, rows)
+    elif names:
+        print(tabular.render(names, rows, options.format))
+    if options.format == "table" and not rows:
+        print("no rows", file=sys.stderr)
+    return OK
+
+
+def _sql(asked: str, claim: str | None) -> str:
+    """SQL for a named query, a bare SELECT or anything between."""
+    from harness.store.reader import DERIVED
+    from harness.store.schema import COLUMNS
+
+    words = asked.split()
+    if words == ["evidence"]:
+        if claim is None:
+            raise StoreError("evidence needs a claim: harness query evidence path-not-taken/<claim>")
+        return "FROM evidence('" + claim.replace("'", "''") + "')"
+    if claim is not None:
+        raise StoreError(f"only `evidence` takes a second argument, so what is {claim!r}? Put SQL in quotes")
+    if len(words) == 1:
+        names = (*COLUMNS, *DERIVED, "evidence")
+        if words[0] not in names:
+            from difflib import get_close_matches
+
+            near = get_close_matches(words[0], names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}, or any SQL"
+            raise StoreError(f"there is no query named {words[0]!r}; {hint}")
+        return f"FROM {words[0]}"
+    return asked
+
+
+def _rejudge(options: argparse.Namespace) -> int:
+    from harness.engine import rejudge
+    from harness.report.tabular import aligned, cell
+
+    code = OK
+    for done in rejudge.rejudge(options.results, options.which):
+        run_id = done.run["run_id"]
+        for sentence in done.refused:
+            print(f"cannot judge again {sentence}")
+        for claim_id in done.altered:
+            print(f"{claim_id}: the stored spec does not have its stored hash; it was altered after run {run_id}")
+        if not done.differences:
+            print(f"{run_id}: verdicts as stored: {len(done.verdicts)}")
+        else:
+            differing = len({(d.claim_id, d.scale) for d in done.differences})
+            print(f"{run_id}: verdicts that differ: {differing} of {len(done.verdicts)}")
+            print(aligned([("claim", "scale", "field", "stored", "now"), *(tuple(map(cell, d)) for d in done.differences)]))
+        if options.write and done.altered:
+            print("not written: verdicts of altered specs are not recorded as if they had been registered")
+        elif options.write and done.differences:
+            print(f"written as run {rejudge.write(options.results, done, _provenance())}")
+        code = max(code, SPEC_CHANGED if done.altered else DIFFERS if done.differences or done.refused else OK)
+    return code
+
+
+def _provenance() -> dict[str, object]:
+    """What judges now: this checkout if there is one, installed versions, this machine."""
+    from harness.engine import provenance
+
+    known = {**provenance.git_state(Path(__file__).parent), **provenance.versions(), **provenance.machine()}
+    return {**known, "argv": " ".join(["harness", *sys.argv[1:]])}
+
+
+def _recover(options: argparse.Namespace) -> int:
+    from harness.engine.recover import recover
+
+    found = recover(options.results, other_hosts=options.other_hosts)
+    for journal in found:
+        print(journal.says, file=sys.stderr if journal.state == "refused" else sys.stdout)
+    if not found:
+        print(f"nothing to recover in {options.results}")
+    return USAGE if any(journal.state == "refused" for journal in found) else OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""claims -> plan -> runs -> rows -> verdicts. Judging and rejudging need no torch; measuring does."""

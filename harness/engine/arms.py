@@ -1,0 +1,42 @@
+"""What a claim's body may ask for by name, and where each name comes from.
+
+    trained    a run: recipe x scale x seed, from the cache or trained now (harness.training.recipes)
+    synthetic  an update that needs no training, put on the base model's weights: exists at every scale
+    base       the base model's matrices, name -> (m, n) fp32
+    rng        a torch.Generator, seeded by claim, role and replicate
+    a scale    a handle that loads that scale's model (harness.models.scales)
+
+No torch here: collection and planning read this table.
+"""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from harness.training import recipes
+
+
+@dataclass(frozen=True)
+class Synthetic:
+    """An update without training: `maker` in harness.nulls, with its frozen arguments."""
+
+    says: str
+    maker: str
+    arguments: tuple[tuple[str, float], ...]
+
+
+SYNTHETIC = MappingProxyType({
+    "noise": Synthetic("isotropic Gaussian, |D|_F = 1e-3 |W|_F a matrix", "noise", (("relative", 1e-3),)),
+    "decay": Synthetic("weight decay alone, D = -3e-3 W: the sum of lr x wd of a published SFT run", "decay", (("d", 3e-3),)),
+    "sign_step": Synthetic("one Adam step of lr 1e-6 on random signs", "sign_step", (("lr", 1e-6),)),
+})  # fmt: skip
+HELPERS = ("base", "rng")
+
+
+def trained() -> tuple[str, ...]:
+    """Arms that have a recipe at some scale, in the order of the table."""
+    return tuple(dict.fromkeys(arm for arm, _ in recipes.RECIPES))
+
+
+def is_arm(name: str) -> bool:
+    """Whether a body's argument is an arm, trained or synthetic."""
+    return name in SYNTHETIC or name in trained()

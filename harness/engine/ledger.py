@@ -1,0 +1,129 @@
+"""rows -> verdicts -> Parquet: what the controlling process keeps while claims are measured, and writes at the end.
+
+Workers send rows as text; the ledger journals each claim as it arrives, judges whole families at the end (Holm needs
+all of a family's p-values), commits one session to the store, and says what changed. It is the only writer.
+"""
+
+import os
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness.engine import judging, provenance
+from harness.report import terminal
+from harness.store import compare, schema, writer
+from harness.training.recipes import LOOP_VERSION
+
+
+class Ledger:
+    """One session's claims, from the first row to the verdict table.
+
+    Args:
+        results: the results folder; probed for writing at once, so that nothing is trained for nothing.
+        root: the checkout, for provenance.
+        seeds: replicates asked for; seed_base: the first of them.
+        scales: scales asked for.
+        workers: processes that measure, to share out the wall time.
+
+    Raises:
+        StoreError: the folder cannot be read or written.
+    """
+
+    def __init__(self, results: Path, root: Path, *, seeds: int, seed_base: int, scales: list[str], workers: int = 1):
+        self.results, self.root = results, root
+        self.workers = max(1, workers)
+        self.provenance = {
+            "mode": "ci" if os.environ.get("CI") else "dev",
+            "judged": "regression",
+            "seed_base": seed_base,
+            "seeds": seeds,
+            "scales": scales,
+            "schema_version": schema.SCHEMA_VERSION,
+            "loop_version": LOOP_VERSION,
+            **provenance.git_state(root),
+            **provenance.versions(),
+            **provenance.machine(),
+        }
+        self.previous = compare.previous_verdicts(results)  # first: a damaged file is told before anything is trained
+        self.session = writer.Session(results).open(self.provenance)
+        self.started = time.perf_counter()
+        self.started_at = datetime.now(UTC)
+        self.claims: dict[tuple[str, str], dict] = {}
+        self.measurements: list[dict] = []
+        self.seconds = Counter()
+        self.numerics: dict[str, object] = {}
+        self.verdicts: list[dict] = []
+        self.path: Path | None = None
+
+    def receive(self, message: dict) -> None:
+        """Take one claim's message: its row of `claims`, its measurements, and where the time went."""
+        claim = message["claim"]
+        self.session.journal("claim", message)
+        self.claims[claim["claim_id"], claim["scale"]] = claim
+        self.measurements += message["measurements"]
+        for name, value in message["seconds"].items():
+            self.seconds[name] += value
+        self.numerics = message["numerics"] or self.numerics
+
+    def close(self) -> None:
+        """Judge every family and commit the session."""
+        claims = list(self.claims.values())
+        measured = {(row["claim_id"], row["scale"]) for row in claims if row["status"] == "measured"}
+        rows = [row for row in self.measurements if (row["claim_id"], row["scale"]) in measured]
+        self.verdicts = judging.verdict_rows(claims, rows)
+        self.path = self.session.commit(
+            {"claims": claims, "measurements": rows, "verdicts": self.verdicts, "runs": [self._run_row(claims)]}
+        )
+
+    def flips(self) -> list[str]:
+        """Claims whose final verdict contradicts the one they are registered to have, a sentence each."""
+        return [
+            f"{row['claim_id']} [{row['scale']}]: {row['verdict']}, registered as {row['expected']}"
+            for row in self.verdicts
+            if row["as_expected"] is False and row["verdict"] != "inconclusive"
+        ]
+
+    def summary(self, *, width: int, color: bool, ascii_only: bool = False) -> str:
+        """The verdict table, then the times and where the rows are."""
+        table = terminal.verdict_table(self.verdicts, self.previous, width=width, color=color, ascii=ascii_only)
+        skipped = [row for row in self.claims.values() if row["status"] == "skipped"]
+        lines = [table, *(f"skipped {r['claim_id']} [{r['scale']}]: {r['status_reason']}" for r in skipped)]
+        return "\n".join([*lines, "", self.time_line(), self._where_line()])
+
+    def markdown(self) -> str:
+        """The verdict table for a CI job summary."""
+        return terminal.verdict_table(self.verdicts, self.previous, width=120, color=False, markdown=True)
+
+    def time_line(self) -> str:
+        """Wall time and its shares; capacity is the wall time of every measuring process."""
+        wall = time.perf_counter() - self.started
+        shares = self._shares(wall)
+        split = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
+        return f"{wall:.0f} s wall on {self.workers} process{'es' * (self.workers > 1)}: {split}"
+
+    def _shares(self, wall: float) -> dict[str, float]:
+        capacity = max(wall * self.workers, 1e-9)
+        used = {name: self.seconds[name] / capacity for name in ("training", "waiting", "measuring")}
+        return {**used, "neither": max(0.0, 1.0 - sum(used.values()))}
+
+    def _where_line(self) -> str:
+        where = os.path.relpath(self.path, self.root) if self.path else "nothing was written"
+        return f'{where}   query: harness query "from latest_verdict"'
+
+    def _run_row(self, claims: list[dict]) -> dict:
+        wall = time.perf_counter() - self.started
+        unset = dict.fromkeys(("gpu", "driver", "blas", "tf32", "deterministic", "default_dtype"))
+        return {
+            "run_id": self.session.run_id,
+            "started": self.started_at,
+            "finished": datetime.now(UTC),
+            "duration_s": wall,
+            "training_s": self.seconds["training"] + self.seconds["waiting"],
+            "measuring_s": self.seconds["measuring"],
+            "other_s": self._shares(wall)["neither"] * wall,
+            **self.provenance,
+            **unset,
+            **self.numerics,
+            **judging.tally(claims, self.verdicts),
+        }

@@ -1,0 +1,29 @@
+"""What a session was asked for, as one frozen object that every process builds from the same options."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the user asked for. `scales` is empty where every claim is judged at the scales it lists."""
+
+    scales: tuple[str, ...]
+    seeds: int
+    seed_base: int
+    results: Path
+    model: str | None
+    device: str
+    plan: bool
+    inconclusive: str
+    min_selected: int
+
+    @property
+    def hub(self) -> bool:
+        """Whether the model is named by a hub id rather than by a local folder."""
+        return self.model is not None and not Path(self.model).exists()
+
+    @property
+    def replicates(self) -> tuple[int, ...]:
+        """Seeds, the n of every test."""
+        return tuple(range(self.seed_base, self.seed_base + self.seeds))

@@ -1,0 +1,97 @@
+"""The --claim-* options: declared once, read into one frozen Settings, refused with one sentence."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from harness.engine.settings import Settings
+from harness.errors import HarnessError, ModelError
+
+MODES = ("skip", "fail")
+
+
+KEY = pytest.StashKey[Settings]()
+MESSAGE = pytest.StashKey[dict]()
+
+
+def add_to(parser: pytest.Parser) -> None:
+    """Declare the options; values stay plain strings and ints, which pytest-xdist can send to workers."""
+    group = parser.getgroup("claims", "claims about learning, judged against a matched null")
+    add = group.addoption
+    add("--claim-scale", metavar="NAMES", help="tiny, small, medium, large, comma-separated (default: those a claim lists)")
+    add("--claim-seeds", metavar="N", help="replicates of every claim (default 5)")
+    add("--claim-seed-base", metavar="N", help="the first seed (default 0)")
+    add("--claim-results", metavar="DIR", help="where rows are written (default: results/ in the root folder)")
+    add("--claim-model", metavar="PATH", help="judge the claims that need no training on this local folder or hub id")
+    add("--claim-device", metavar="NAME", help="where models run: cpu, cuda, cuda:1, mps (default cpu)")
+    add("--claim-plan", action="store_true", help="print the runs needed, those cached and the cost; run nothing")
+    add("--claim-inconclusive", metavar="MODE", help="skip: report it as '?'; fail: fail unless registered so (default skip)")
+    add("--claim-min-selected", metavar="N", help="exit with an error if fewer claims are selected (default 0)")
+    for name, default in (("scale", ""), ("seeds", "5"), ("results", ""), ("inconclusive", "skip")):
+        parser.addini(f"claim_{name}", f"default of --claim-{name}", default=default)
+
+
+def read(config: pytest.Config) -> Settings:
+    """The options of this session; command line over ini over default.
+
+    Raises:
+        HarnessError: a value cannot be used; the message is one sentence.
+    """
+    model = config.getoption("claim_model")
+    return Settings(
+        scales=_scales(_text(config, "scale"), model),
+        seeds=_count("--claim-seeds", _text(config, "seeds"), least=2, why="one replicate has no spread to judge by"),
+        seed_base=_count("--claim-seed-base", config.getoption("claim_seed_base") or "0", least=0),
+        results=_results(config),
+        model=model,
+        device=_device(config.getoption("claim_device") or "cpu"),
+        plan=config.getoption("claim_plan"),
+        inconclusive=_choice("--claim-inconclusive", _text(config, "inconclusive"), MODES),
+        min_selected=_count("--claim-min-selected", config.getoption("claim_min_selected") or "0", least=0),
+    )
+
+
+def _text(config: pytest.Config, name: str) -> str:
+    given = config.getoption(f"claim_{name}")
+    return given if given is not None else config.getini(f"claim_{name}")
+
+
+def _results(config: pytest.Config) -> Path:
+    chosen = _text(config, "results") or os.environ.get("HARNESS_RESULTS") or "results"
+    return (Path(config.rootpath) / chosen).resolve()
+
+
+def _scales(text: str, model: str | None) -> tuple[str, ...]:
+    from harness.models import scales
+
+    if model is not None:
+        if text:
+            raise HarnessError("--claim-model is a scale of its own; drop --claim-scale")
+        return (scales.custom(model).name,)
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        scales.get(name)  # raises with a did-you-mean
+    return names
+
+
+def _count(option: str, text: str, *, least: int, why: str = "") -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        raise HarnessError(f"{option} {text}: give a whole number") from None
+    if number < least:
+        raise HarnessError(f"{option} {number}: {why + '; ' if why else ''}give at least {least}")
+    return number
+
+
+def _choice(option: str, text: str, allowed: tuple[str, ...]) -> str:
+    if text not in allowed:
+        raise HarnessError(f"{option} {text}: choose one of {', '.join(allowed)}")
+    return text
+
+
+def _device(name: str) -> str:
+    if name.partition(":")[0] not in ("cpu", "cuda", "mps"):
+        raise ModelError(f"--claim-device {name}: choose cpu, cuda, cuda:N or mps")
+    return name

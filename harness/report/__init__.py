@@ -1,0 +1,1 @@
+"""What people read: verdict tables in the terminal and in Markdown, and query results in plain formats."""

@@ -1,0 +1,234 @@
+"""A change of weights: base matrices, the update of each, and the road that led there.
+
+    D = W - W0, subtracted in fp64
+
+Trap: subtracting in bf16 or fp32 rounds what is to be measured. fp32 and bf16 weights subtract without error in fp64
+(unless their exponents are 29 bits apart), so base + update gives the tuned weights back bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import hypot, log
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from harness.errors import MeasureError
+from harness.spectra.per_matrix import PerMatrix
+from harness.spectra.precision import storage_dtype
+
+
+class Changed(Protocol):
+    """Whatever a measure can read: a Change, or a run that offers one."""
+
+    def change(self) -> Change: ...
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Change:
+    """What training did to the 2-D weights of a model.
+
+    The tensors are shared, not copied, and must not be written to: spectra are remembered per Change.
+
+    Attributes:
+        base: name -> (m, n) fp32, W0.
+        update: name -> (m, n) fp64, D. Same names and shapes.
+        label: for people: the arm, or "null:isotropic" and the like.
+        trajectory: (step, Change) by increasing step; may hold step 0 (a zero update) and the last step.
+        capability, capability_bf16: task -> score of the tuned model as trained, and as seen in bf16.
+            None where this update is not that of an evaluated model (scaled, matched, surrogate).
+        match: how `matched` got here: step, ratio_before, worst_matrix.
+        arm, seed, run_keys: where the weights come from.
+
+    Raises:
+        MeasureError: names or shapes differ, a matrix is not 2-D, a dtype is off, an entry is not finite.
+    """
+
+    base: Mapping[str, Tensor]
+    update: Mapping[str, Tensor]
+    label: str = "change"
+    trajectory: tuple[tuple[int, Change], ...] = ()
+    capability: Mapping[str, float] | None = None
+    capability_bf16: Mapping[str, float] | None = None
+    match: Mapping[str, Any] | None = None
+    arm: str | None = None
+    seed: int | None = None
+    run_keys: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_pair(self.base, self.update, "base", "update")
+        for role, weights, dtype in (("base", self.base, torch.float32), ("update", self.update, torch.float64)):
+            for name, tensor in weights.items():
+                if tensor.dtype != dtype:
+                    raise MeasureError(
+                        f"the {role} of {name} is {tensor.dtype}, not {dtype}: build it with Change.from_weights."
+                    )
+                _check_finite(tensor, f"the {role} of {name}")
+
+    @classmethod
+    def from_weights(cls, base: Mapping[str, Tensor], tuned: Mapping[str, Tensor], **fields: Any) -> Change:
+        """The change from base to tuned weights of any floating dtype; further fields by name."""
+        _check_pair(base, tuned, "base", "tuned")
+        for role, weights in (("base", base), ("tuned weights", tuned)):
+            for name, tensor in weights.items():
+                _check_finite(tensor, f"the {role} of {name}")
+        single = {name: tensor.detach().float() for name, tensor in base.items()}
+        update = {name: tuned[name].detach().double() - tensor.double() for name, tensor in single.items()}
+        return cls(single, update, **fields)
+
+    def change(self) -> Change:
+        """Itself, so that measures take runs and changes alike."""
+        return self
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Number of entries of each matrix."""
+        return {name: tensor.numel() for name, tensor in self.base.items()}
+
+    def per_matrix(self, values: Mapping[str, float]) -> PerMatrix:
+        """Values by matrix name, with this change's sizes."""
+        return PerMatrix(values, self.sizes)
+
+    def tuned(self, dtype: str | torch.dtype = "fp32") -> dict[str, Tensor]:
+        """W0 + D, rounded to fp32 (the master weights) and from there to the storage format."""
+        target = storage_dtype(dtype)
+        return {name: (w0.double() + self.update[name]).float().to(target) for name, w0 in self.base.items()}
+
+    def norm(self) -> PerMatrix:
+        """|D|_F of each matrix."""
+        return self.per_matrix({name: torch.linalg.vector_norm(d).item() for name, d in self.update.items()})
+
+    def relative_norm(self) -> PerMatrix:
+        """|D|_F / |W0|_F of each matrix; inf or nan where W0 is zero."""
+        norms = {name: torch.linalg.vector_norm(w0.double()).item() for name, w0 in self.base.items()}
+        return self.norm() / norms
+
+    def nonzero_norm(self, quantity: str) -> PerMatrix:
+        """|D|_F, for measures that divide by it.
+
+        Raises:
+            MeasureError: an update is zero, so that `quantity` is undefined.
+        """
+        norms = self.norm()
+        for name, value in norms.items():
+            if value == 0.0:
+                raise MeasureError(
+                    f"the update of {name} is zero: {quantity} is undefined; "
+                    "train longer, or leave out the matrices that were frozen."
+                )
+        return norms
+
+    def scaled(self, factor: float | Mapping[str, float]) -> Change:
+        """The update of every matrix (and of every snapshot) times a factor, or times one factor per matrix."""
+        factors = self.per_matrix(dict.fromkeys(self.base, 1.0)) * factor
+        return replace(
+            self,
+            update={name: d * factors[name] for name, d in self.update.items()},
+            trajectory=tuple((step, snapshot.scaled(factors)) for step, snapshot in self.trajectory),
+            capability=None,
+            capability_bf16=None,
+        )
+
+    def plus(self, other: Changed) -> Change:
+        """Both updates at once, on the same base; without trajectory.
+
+        Raises:
+            MeasureError: other matrices, or another base.
+        """
+        added = other.change()
+        _check_pair(self.base, added.base, "one base", "the other base")
+        for name, w0 in self.base.items():
+            if not torch.equal(w0, added.base[name]):
+                raise MeasureError(f"the bases differ in {name}: two updates can be added only on one base.")
+        update = {name: d + added.update[name] for name, d in self.update.items()}
+        return Change(self.base, update, label=f"{self.label} + {added.label}", arm=self.arm, seed=self.seed)
+
+    def seen_in(self, dtype: str | torch.dtype) -> Change:
+        """The same change between two checkpoints stored in `dtype`: base and tuned weights are both rounded."""
+        target = storage_dtype(dtype)
+        stored = ({name: w0.to(target) for name, w0 in self.base.items()}, self.tuned(target))
+        seen = Change.from_weights(*({name: w.float() for name, w in side.items()} for side in stored))
+        snapshots = tuple((step, snapshot.seen_in(target)) for step, snapshot in self.trajectory)
+        return replace(
+            self,
+            base=seen.base,
+            update=seen.update,
+            trajectory=snapshots,
+            capability=self.capability_bf16 if target == torch.bfloat16 else None,
+        )
+
+    def matched(self, other: Changed, on: str = "update_norm") -> Change:
+        """This change at the size of another: the snapshot nearest in total |D|_F, then rescaled matrix by matrix.
+
+        Args:
+            other: a change of the same matrices.
+            on: "update_norm", the only size so far.
+
+        Returns:
+            A Change without trajectory, whose |D|_F equals other's in every matrix. `match` tells how far it was
+            carried: step (None: the end of this change), ratio_before (total norm of the snapshot over other's),
+            worst_matrix (largest |log| of the ratio of two matrices' norms).
+
+        Raises:
+            MeasureError: an unknown `on`, other matrices, a zero update on either side.
+        """
+        if on != "update_norm":
+            raise MeasureError(f"cannot match on {on!r}: 'update_norm' is what changes can be matched on.")
+        target = other.change().nonzero_norm("a match on its norm")
+        candidates = [*self.trajectory, (None, self)]
+        moved = [pair for pair in candidates if _total(pair[1].norm()) > 0.0]
+        if not moved:
+            raise MeasureError(f"the update of {self.label} is zero in every matrix: it cannot be matched; train longer.")
+        step, nearest = min(moved, key=lambda pair: abs(log(_total(pair[1].norm()) / _total(target))))
+        own = nearest.nonzero_norm("a match on its norm")
+        factors = target / own
+        rescaled = nearest.scaled(factors)
+        return replace(
+            self,
+            base=rescaled.base,
+            update=rescaled.update,
+            trajectory=(),
+            capability=None,
+            capability_bf16=None,
+            label=f"{self.label} matched to {other.change().label}",
+            match={
+                "step": step,
+                "ratio_before": _total(own) / _total(target),
+                "worst_matrix": max(abs(log(factor)) for factor in factors.values()),
+            },
+        )
+
+    def __repr__(self) -> str:
+        return f"Change({self.label!r}, {len(self.base)} matrices, |D|_F={_total(self.norm()):.4g})"
+
+
+def _total(norms: Mapping[str, float]) -> float:
+    return hypot(*norms.values())
+
+
+def _check_pair(left: Mapping[str, Tensor], right: Mapping[str, Tensor], left_role: str, right_role: str) -> None:
+    if not left:
+        raise MeasureError("a change needs at least one 2-D weight matrix: none was given.")
+    if left.keys() != right.keys():
+        name = min(left.keys() ^ right.keys())
+        role = left_role if name in left else right_role
+        raise MeasureError(f"{name} is in the {role} only: {left_role} and {right_role} must hold the same matrices.")
+    for name, tensor in left.items():
+        if tensor.ndim != 2:
+            raise MeasureError(f"{name} has shape {tuple(tensor.shape)}: spectra are read from 2-D matrices only.")
+        if tensor.shape != right[name].shape:
+            raise MeasureError(
+                f"{name} is {tuple(tensor.shape)} in the {left_role} and {tuple(right[name].shape)} in the "
+                f"{right_role}: compare models of one architecture."
+            )
+
+
+def _check_finite(tensor: Tensor, what: str) -> None:
+    if not tensor.isfinite().all():
+        count = int((~tensor.isfinite()).sum())
+        raise MeasureError(
+            f"{what} holds {count} entries that are not finite: the run diverged or the file is damaged."
+        )

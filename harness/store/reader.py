@@ -1,0 +1,120 @@
+"""Reading the store with DuckDB: every file is checked before it is believed.
+
+A truncated file fails a whole query with a message about magic bytes, a file of another schema widens or casts a column in
+silence, and a file copied into a second month counts its rows twice. All three are found here, from the footers alone, and
+named. Files are always read with union_by_name=true: without it the first file's types win and 1.5 is read as 2.
+"""
+
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import StoreError
+from harness.store.schema import COLUMNS, columns, schema
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+DERIVED = ("complete_runs", "standing", "latest_verdict", "flips", "noise_floor", "explained_by_noise")
+"""Views of views.sql beyond the tables; the table macro evidence(claim) stands beside them."""
+
+
+def connect(results_dir: str | Path) -> "duckdb.DuckDBPyConnection":
+    """An in-memory connection with the store's tables and the views of views.sql.
+
+    `runs`, `claims`, `measurements` and `verdicts` hold complete runs only. An empty or missing folder reads as no rows.
+
+    Raises:
+        StoreError: a file is truncated, empty, foreign or there twice.
+    """
+    import duckdb
+
+    results_dir = Path(results_dir)
+    # The extensions in use are built in; without these settings an unknown function would look for one on the network.
+    connection = duckdb.connect(
+        ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
+    )
+    connection.execute("SET TimeZone = 'UTC'")
+    for table in COLUMNS:
+        files = table_files(results_dir, table)
+        connection.register("empty", schema(table).empty_table())
+        connection.execute(f"CREATE TABLE zero_{table} AS FROM empty")
+        connection.unregister("empty")
+        stored = f"UNION ALL BY NAME FROM read_parquet([{_literals(files)}], union_by_name = true)" if files else ""
+        connection.execute(f"CREATE VIEW stored_{table} AS FROM zero_{table} {stored}")
+    connection.execute(resources.files("harness.store").joinpath("views.sql").read_text(encoding="utf-8"))
+    return connection
+
+
+def query(results_dir: str | Path, sql: str, params: Mapping[str, Any] | None = None) -> "pa.Table":
+    """Run SQL over the store; the last statement's rows.
+
+    Args:
+        results_dir: the results folder.
+        sql: DuckDB SQL over the tables and views of `connect`.
+        params: values of `$name` parameters.
+
+    Raises:
+        StoreError: DuckDB refuses the SQL, or a file of the store cannot be read.
+    """
+    with connect(results_dir) as connection:
+        return ask(connection, sql, params)
+
+
+def ask(connection: "duckdb.DuckDBPyConnection", sql: str, params: Mapping[str, Any] | None = None) -> "pa.Table":
+    """`query` on an open connection, for several questions about the same files."""
+    import duckdb
+    import pyarrow as pa
+
+    try:
+        relation = connection.sql(sql, params=dict(params or {}) or None)
+        return relation.to_arrow_table() if relation is not None else pa.table({})
+    except duckdb.Error as error:
+        raise StoreError(f"the query failed: {str(error).strip()}") from error
+
+
+def table_files(results_dir: Path, table: str) -> list[Path]:
+    """A table's data files in order of their run ids, each checked."""
+    files = sorted((results_dir / table).glob("*/*.parquet"), key=lambda path: path.name)
+    for one, other in zip(files, files[1:], strict=False):
+        if one.name == other.name:
+            raise StoreError(f"run {one.stem} is stored twice, in {one.parent} and {other.parent}; move one of them away")
+    for path in files:
+        check_file(path, table)
+    return files
+
+
+def check_file(path: Path, table: str) -> None:
+    """Check a Parquet file's footer against the table's schema.
+
+    Files of an older schema lack nullable columns and those of a newer one have more of them; both read well.
+
+    Raises:
+        StoreError: truncated, empty, not written by this store, or a column has another type.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    away = "move it out of the results folder"
+    try:
+        found = pq.read_schema(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        what = "is empty (0 bytes)" if path.stat().st_size == 0 else "is truncated or not a Parquet file"
+        raise StoreError(f"{path} {what}; {away}, the other runs are intact") from error
+    if b"schema_version" not in (found.metadata or {}):
+        raise StoreError(f"{path} was not written by this harness (no schema_version in its metadata); {away}")
+    pinned = schema(table)
+    for name, column in columns(table).items():
+        if name not in found.names:
+            if not column.nullable:
+                raise StoreError(f"{path} lacks the column {name!r} of table {table}; {away}")
+        elif not found.field(name).type.equals(pinned.field(name).type):
+            raise StoreError(
+                f"{path}: column {name!r} is {found.field(name).type}, but table {table} has {pinned.field(name).type}; {away}"
+            )
+
+
+def _literals(files: list[Path]) -> str:
+    return ", ".join("'" + str(path).replace("'", "''") + "'" for path in files)

@@ -1,0 +1,60 @@
+"""Reinforcement learning from a verifiable reward: sample, verify, reinforce. One optimizer step a batch.
+
+Every problem is answered `group` times at the recipe's temperature; the verifier gives 1 or 0; the policy loss of grpo.py
+pushes up what did better than its group. Samples are fresh at every step, so the policy that sampled is the policy that
+learns: the ratio is 1 and its clip idle.
+
+The k3 estimate of KL(pi | base) is logged at every step, with or without a weight in the loss.
+"""
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from harness.tasks.base import Problem, Task
+from harness.training import data, grpo
+from harness.training.loop import Objective, StepLoss
+from harness.training.recipes import Recipe
+from harness.training.sampler import Rollout, completion_logps, sample
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def rewards(tokenizer: "PreTrainedTokenizerBase", task: Task, problems: list[Problem], rollout: Rollout) -> Tensor:
+    """(B,) reward of each completion. Special tokens are left in the text, so that none can hide inside a right answer."""
+    texts = tokenizer.batch_decode(rollout.completions, skip_special_tokens=False)
+    return torch.tensor([task.reward(problem, text) for problem, text in zip(problems, texts, strict=True)])
+
+
+def objective(model: nn.Module, tokenizer: "PreTrainedTokenizerBase", recipe: Recipe, seed: int) -> Objective:
+    """Loss of each step on fresh problems and fresh samples."""
+    task = recipe.tasks()[recipe.task]
+    device = next(model.parameters()).device
+    base = copy.deepcopy(model).requires_grad_(False)
+    generator = torch.Generator(device).manual_seed(seed * 1_000_003 + recipe.data_seed_offset)
+    stream = data.stream(task, seed, recipe.data_seed_offset, recipe.problems_per_step)
+    limits = dict(max_new_tokens=task.max_new_tokens, end=data.end_token(tokenizer, task), pad=tokenizer.pad_token_id)
+
+    def loss(step: int) -> StepLoss:
+        problems = [problem for problem in next(stream) for _ in range(recipe.group)]
+        prompts = data.encode_prompts(tokenizer, task, problems).to(device)
+        rollout = sample(model, prompts, temperature=recipe.temperature, generator=generator, **limits)
+        earned = rewards(tokenizer, task, problems, rollout)
+        advantages = grpo.group_advantages(earned, recipe.group, normalise=recipe.loss != "dr_grpo").to(device)
+        logp = completion_logps(model, rollout, temperature=recipe.temperature)
+        with torch.no_grad():
+            ref = completion_logps(base, rollout, temperature=recipe.temperature)
+            kl = (grpo.k3(logp, ref) * rollout.mask).sum() / rollout.mask.sum()
+        return StepLoss(
+            grpo.policy_loss(
+                logp, advantages, rollout.mask, kind=recipe.loss, kl=recipe.kl, ref=ref,
+                clip_low=recipe.clip_low, clip_high=recipe.clip_high,
+            ),
+            reward=earned.mean().item(),
+            kl=kl.item(),
+        )  # fmt: skip
+
+    return loss

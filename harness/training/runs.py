@@ -1,0 +1,154 @@
+"""A finished run on disk: weights by step, a log row per step, capability at the end.
+
+    <key>/manifest.json                 what it is; written last, with the size of every other file
+    <key>/log.json                      one row per step
+    <key>/weights-000100.safetensors    every parameter, fp32, after 100 steps
+
+A run's own step-0 weights are its base, so an update needs no other folder. fp32 master weights are stored; what bf16
+storage would have shown is a view of them.
+"""
+
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import TrainingError
+
+if TYPE_CHECKING:
+    from harness.spectra import Change
+    from torch import Tensor
+
+MANIFEST = "manifest.json"
+LOG = "log.json"
+
+
+def unwritable(folder: Path, error: OSError) -> TrainingError:
+    """What to raise where the cache cannot be written: disk full, no permission, read-only."""
+    return TrainingError(
+        f"The run cache {folder} cannot be written ({error.strerror or error}): free space there, or set HARNESS_CACHE to"
+        " another folder; nothing half-written was kept."
+    )
+
+
+def weights_name(step: int) -> str:
+    """File that holds the weights after this many steps."""
+    return f"weights-{step:06d}.safetensors"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Arm x scale x seed, trained.
+
+    Attributes:
+        key: content address, 20 hex digits.
+        recipe: the recipe as a plain dict.
+        path: folder.
+        base: the run whose last weights this one started from.
+        manifest: everything recorded at the end (versions, seconds, capability).
+    """
+
+    key: str
+    arm: str
+    scale: str
+    seed: int
+    recipe: dict[str, Any]
+    path: Path
+    base: "Run | None" = None
+    manifest: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Steps whose weights were kept, rising; the first is 0."""
+        return tuple(self.manifest["steps"])
+
+    @property
+    def capability(self) -> dict[str, float]:
+        """Greedy accuracy on held-out problems by task, from lm-eval on the last weights."""
+        return dict(self.manifest["capability"])
+
+    @property
+    def capability_bf16(self) -> dict[str, float]:
+        """The same on the last weights rounded to bf16."""
+        return dict(self.manifest["capability_bf16"])
+
+    @cached_property
+    def log(self) -> list[dict[str, float | int | None]]:
+        """A row per step: step, loss, reward, kl, grad_norm, update_norm, lr, seconds."""
+        return json.loads((self.path / LOG).read_text())
+
+    def weights(self, step: int = -1) -> "dict[str, Tensor]":
+        """Every parameter, fp32 on the CPU, by its name in the model.
+
+        Args:
+            step: one of `steps`; -1 is the last.
+
+        Raises:
+            TrainingError: no weights were kept at this step, or the file cannot be read.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        kept = self.steps[-1] if step == -1 else step
+        if kept not in self.steps:
+            raise TrainingError(f"Run {self.key} ({self.arm}, seed {self.seed}) kept steps {list(self.steps)}, not {step}.")
+        try:
+            return load_file(self.path / weights_name(kept))
+        except (OSError, SafetensorError) as error:
+            raise TrainingError(f"The weights in {self.path} cannot be read ({error}); delete the folder to retrain.") from error
+
+    def matrices(self, step: int = -1) -> "dict[str, Tensor]":
+        """The attention and MLP projections, fp32 (out, in), named as in `harness.models.weights`."""
+        return projections(self.weights(step))
+
+    def change(self) -> "Change":
+        """Last weights minus first, matrix by matrix, with the kept steps between as its trajectory."""
+        from harness.spectra import Change
+
+        first = self.matrices(0)
+        path = tuple((step, Change.from_weights(first, self.matrices(step), label=self.arm)) for step in self.steps[1:])
+        return replace(
+            path[-1][1],
+            trajectory=path,
+            capability=self.capability,
+            capability_bf16=self.capability_bf16,
+            arm=self.arm,
+            seed=self.seed,
+            run_keys=tuple(run.key for run in self.lineage()),
+        )
+
+    def lineage(self) -> "tuple[Run, ...]":
+        """This run, its base, the base's base ..."""
+        return (self, *(self.base.lineage() if self.base else ()))
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file of a run.
+
+    Raises:
+        TrainingError: the disk is full or the folder cannot be written.
+    """
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise unwritable(path.parent.parent, error) from error
+
+
+def projections(weights: "dict[str, Tensor]") -> "dict[str, Tensor]":
+    """The tensors of a state dict that claims are about, under their short names; not copied."""
+    from harness.models.weights import projections as named
+
+    return {each.name: weights[each.tensor] for each in named({name: tensor.ndim for name, tensor in weights.items()})}
+
+
+def read(path: Path, base: Run | None = None) -> Run | None:
+    """The run in a folder; None unless its manifest is there and every file has the size that it states."""
+    try:
+        manifest = json.loads((path / MANIFEST).read_text())
+        whole = all((path / name).stat().st_size == size for name, size in manifest["files"].items())
+    except (OSError, ValueError, KeyError):
+        return None
+    if not whole:
+        return None
+    return Run(manifest["key"], manifest["arm"], manifest["scale"], manifest["seed"], manifest["recipe"], path, base, manifest)

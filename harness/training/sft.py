@@ -1,0 +1,29 @@
+"""Supervised fine-tuning: cross-entropy on the tokens of demonstrations alone, prompts given.
+
+Each problem of the stream is demonstrated once. Step t sees the problems that an RL arm with as many problems a step sees
+at its step t.
+"""
+
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from harness.training import data
+from harness.training.loop import Objective, StepLoss
+from harness.training.pretrain import cross_entropy
+from harness.training.recipes import Recipe
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+def objective(model: nn.Module, tokenizer: "PreTrainedTokenizerBase", recipe: Recipe, seed: int) -> Objective:
+    """Loss of each step on fresh problems of the recipe's task."""
+    task = recipe.tasks()[recipe.task]
+    problems = data.stream(task, seed, recipe.data_seed_offset, recipe.problems_per_step)
+
+    def loss(step: int) -> StepLoss:
+        examples = data.encode_demonstrations(tokenizer, task, next(problems), answer_only=True)
+        return StepLoss(cross_entropy(model, examples))
+
+    return loss

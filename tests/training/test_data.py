@@ -1,0 +1,68 @@
+import itertools
+from collections import Counter
+
+import pytest
+from harness.errors import TrainingError
+from harness.models.tokenizer import character_tokenizer
+from harness.tasks import registry
+from harness.tasks.base import Problem
+from harness.training import data
+
+SUMS = registry.get("addition", high=49)
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return character_tokenizer()
+
+
+def problems(n: int, steps: int, seed: int = 0, offset: int = 0, **options) -> list[Problem]:
+    drawn = itertools.islice(data.stream(SUMS, seed, offset, n, **options), steps)
+    return [problem for step in drawn for problem in step]
+
+
+def test_the_order_of_problems_does_not_depend_on_the_batch():
+    assert problems(4, 12) == problems(16, 3) == problems(48, 1)
+
+
+def test_seed_and_offset_give_other_problems():
+    assert len({tuple(problems(32, 1, seed, offset)) for seed in (0, 1) for offset in (0, 1)}) == 4
+
+
+def test_held_out_problems_are_never_trained_on():
+    import random
+
+    held_out = {p.group for p in SUMS.problems(SUMS.size("test"), random.Random(0), "test")}
+    assert held_out.isdisjoint(p.group for p in problems(2000, 1))
+
+
+def test_the_stated_share_is_written_backwards():
+    """The same problems in the same order; two-digit answers of unequal digits show which were turned."""
+    plain, mixed = problems(4000, 1), problems(4000, 1, backwards=0.25)
+    assert [p.prompt for p in plain] == [p.prompt for p in mixed]
+    turned = [b.answer == a.answer[::-1] for a, b in zip(plain, mixed, strict=True) if a.answer != a.answer[::-1]]
+    kept = [b.answer == a.answer for a, b in zip(plain, mixed, strict=True) if a.answer != a.answer[::-1]]
+    assert all(t != k for t, k in zip(turned, kept, strict=True))
+    assert sum(turned) / len(turned) == pytest.approx(0.25, abs=5 * (0.25 * 0.75 / len(turned)) ** 0.5)
+
+
+@pytest.mark.parametrize("answer_only", [False, True], ids="answer_only={}".format)
+def test_targets_are_the_next_token_of_the_right_part(tokenizer, answer_only):
+    batch = [Problem("07+02=", "9", "a"), Problem("40+12=", "52", "b")]
+    ids, targets = data.encode_demonstrations(tokenizer, SUMS, batch, answer_only=answer_only)
+    predicted = [tokenizer.decode(row[row != data.IGNORED]) for row in targets]
+    assert predicted == (["9.", "52."] if answer_only else ["07+02=9.", "40+12=52."])
+    kept = targets != data.IGNORED
+    assert (ids[:, 1:][kept] == targets[kept]).all()
+    assert Counter(ids[:, 0].tolist()) == {tokenizer.bos_token_id: 2}
+
+
+def test_prompts_of_unequal_length_are_refused(tokenizer):
+    with pytest.raises(TrainingError, match="differ in length"):
+        data.encode_prompts(tokenizer, SUMS, [Problem("1+2=", "3", "a"), Problem("10+2=", "12", "b")])
+
+
+def test_an_end_mark_of_two_tokens_is_refused(tokenizer, monkeypatch):
+    monkeypatch.setattr(type(SUMS), "end", "..")
+    with pytest.raises(TrainingError, match="is 2 tokens"):
+        data.end_token(tokenizer, SUMS)

@@ -1,0 +1,88 @@
+import subprocess
+import sys
+from dataclasses import fields, replace
+
+import pytest
+from harness.errors import SpecError
+from harness.training import recipes
+from harness.training.recipes import RECIPES, Part, Recipe
+
+SFT = Recipe(arm="sft", task="addition", steps=10, batch=16, lr=1e-4, base="pretrain")
+OTHER = dict(
+    arm="sft2", task="sorting", steps=11, batch=32, lr=2e-4, betas=(0.9, 0.95), eps=1e-9, weight_decay=0.1,
+    schedule="linear", warmup=3, clip=2.0, temperature=0.7, kl=0.1, clip_low=0.1, clip_high=0.3, mix=(Part("addition", 1.0),),
+    data_seed_offset=1, snapshots=5, base=None, sizes=(("high", 9),),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHER, ids="field={}".format)
+def test_every_field_changes_the_key(name):
+    changed = replace(SFT, **{name: OTHER[name]})
+    assert changed.key("tiny", 0, "base") != SFT.key("tiny", 0, "base")
+
+
+def test_no_field_is_left_out_of_the_key():
+    together = {"loss", "group"}  # neither changes alone
+    fixed = {"optimizer", "cost_s"}  # one value; not part of the key
+    assert {field.name for field in fields(Recipe)} == set(OTHER) | together | fixed
+    assert replace(SFT, loss="grpo", group=8).key("tiny", 0, None) != replace(SFT, loss="grpo", group=4).key("tiny", 0, None)
+    assert replace(SFT, loss="grpo", group=8).key("tiny", 0, None) != replace(SFT, loss="dapo", group=8).key("tiny", 0, None)
+
+
+def test_cost_does_not_change_the_key():
+    assert replace(SFT, cost_s=99).key("tiny", 0, None) == SFT.key("tiny", 0, None)
+
+
+def test_scale_seed_base_and_loop_version_change_the_key(monkeypatch):
+    keys = {SFT.key(*at) for at in [("tiny", 0, None), ("small", 0, None), ("tiny", 1, None), ("tiny", 0, "b")]}
+    assert len(keys) == 4 and all(len(key) == 20 for key in keys)
+    monkeypatch.setattr(recipes, "LOOP_VERSION", recipes.LOOP_VERSION + 1)
+    assert SFT.key("tiny", 0, None) not in keys
+
+
+def test_a_task_of_another_version_changes_the_key(monkeypatch):
+    before = SFT.key("tiny", 0, None)
+    monkeypatch.setattr("harness.tasks.addition.Addition.version", 99)
+    assert SFT.key("tiny", 0, None) != before
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (dict(loss="ppo"), "its loss 'ppo' is not one of"),
+        (dict(loss="grpo"), "a policy loss needs a group above 1"),
+        (dict(group=8), "a policy loss needs a group above 1"),
+        (dict(loss="grpo", group=5), "16 completions do not divide into groups of 5"),
+        (dict(optimizer="lion"), "its optimizer 'lion' is not known"),
+        (dict(schedule="cosine"), "neither constant nor linear"),
+        (dict(steps=0), "at least one step"),
+        (dict(snapshots=1), "fewer than two snapshots"),
+    ],
+    ids=str,
+)
+def test_a_wrong_recipe_says_what_is_wrong(change, reason):
+    with pytest.raises(SpecError, match=reason):
+        replace(SFT, **change)
+
+
+def test_arms_of_one_base_are_paired_by_problem():
+    """Step t of sft and of rlvr sees the same problems; the twin differs in nothing but its stream."""
+    sft, rlvr, twin = (recipes.get(arm, "tiny") for arm in ("sft", "rlvr", "rlvr_twin"))
+    for name in ("task", "sizes", "steps", "problems_per_step", "lr", "data_seed_offset", "base", "betas", "clip", "warmup"):
+        assert getattr(sft, name) == getattr(rlvr, name), name
+    assert replace(twin, arm="rlvr", data_seed_offset=rlvr.data_seed_offset) == rlvr
+    assert twin.data_seed_offset != rlvr.data_seed_offset != recipes.get("pretrain", "tiny").data_seed_offset
+
+
+def test_no_recipe_decays_weights():
+    assert {recipe.weight_decay for recipe in RECIPES.values()} == {0.0}
+
+
+def test_an_arm_that_a_scale_does_not_offer_is_none():
+    assert recipes.get("rlvr", "large") is None
+    assert recipes.arms("tiny") == ("pretrain", "sft", "rlvr", "rlvr_twin")
+
+
+def test_planning_imports_no_torch():
+    code = "import sys, harness.training.cache as c; c.missing([c.Request('rlvr', 'tiny', 0)]); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
