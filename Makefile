@@ -10,7 +10,7 @@ export OMP_WAIT_POLICY ?= passive
 .PHONY: claims test setup clean
 
 claims: setup          ## judge the claims of every paper, at most 8 minutes cold
-	$(BIN)/python -m pytest suites/ -m claim -n 2
+	$(BIN)/python -m pytest suites/ -m claim -n 2 --dist worksteal
 
 test: setup            ## the project's own tests
 	$(BIN)/python -m pytest tests/ -n 2

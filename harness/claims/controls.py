@@ -43,7 +43,8 @@ class Control:
     """One control.
 
     Args:
-        name: a member of CONTROLS.
+        name: a member of CONTROLS. Checked where a claim is declared, so that a stored spec can be judged after a
+            surrogate has gone.
         on: the arm it replaces; None is the first arm, "*" all arms.
         must: the verdict that the control itself has to get under the claim's bound; None: by role.
         args: sorted (name, value) pairs, JSON scalars.
@@ -55,8 +56,6 @@ class Control:
     args: tuple[tuple[str, Arg], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.name not in CONTROLS:
-            raise unknown("null or plant", self.name, CONTROLS)
         if self.must is not None and self.must not in MUST:
             raise unknown("verdict that a control must get", self.must, MUST)
         if self.name in REPLAYS and not self.args:
@@ -81,14 +80,20 @@ class Control:
         return cls(fields["name"], fields["on"], fields["must"], tuple(fields["args"].items()))
 
 
+def _known(control: Control) -> Control:
+    if control.name not in CONTROLS:
+        raise unknown("null or plant", control.name, CONTROLS)
+    return control
+
+
 def null(name: str, on: str | None = None, must: str = "unsupported", **args: Arg) -> Control:
     """A null: by default the claim's bound must not be supported on it; must="refuted" asks for more."""
-    return Control(name, on, must, tuple(args.items()))
+    return _known(Control(name, on, must, tuple(args.items())))
 
 
 def plant(name: str, on: str | None = None, must: str = "supported", **args: Arg) -> Control:
     """A plant: by default the claim's bound must be supported on it; must="refuted" plants the opposite."""
-    return Control(name, on, must, tuple(args.items()))
+    return _known(Control(name, on, must, tuple(args.items())))
 
 
 def variant(**kwargs: Arg) -> Control:
@@ -115,7 +120,7 @@ def as_controls(given: Controls, role: str) -> tuple[Control, ...]:
     for item in several:
         if not isinstance(item, (str, Control)):
             raise SpecError(f"a {role} is a name or a control such as isotropic or swap(arm='other'), not {item!r}.")
-        control = Control(item) if isinstance(item, str) else item
+        control = _known(Control(item) if isinstance(item, str) else item)
         if role == "null" and control.must == "supported":
             raise SpecError(f"the null {control.label()!r} cannot have must='supported': that is a plant.")
         if role == "floor" and control.name not in REPLAYS:

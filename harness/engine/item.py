@@ -5,6 +5,7 @@ whole family at the end of the session; an inconclusive claim may still be settl
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -72,9 +73,10 @@ def run(
     members = [c for c in family if c.paper == claim.paper and c.family == claim.family and judging.counts(c)]
     if len({c.alpha for c in members}) > 1:
         raise SpecError(f"claims of the family {claim.family!r} of {claim.paper} differ in alpha; give them one, or two families")
-    clock = time.perf_counter()
+    began, clock = time.time(), time.perf_counter()
     lab = _lab(scale, settings.device, settings.model)
-    lab.progress, waited = _Progress(say), lab.waited_s
+    lab.progress = progress = _Progress(say)
+    waited = lab.waited_s
     from harness.engine import local, provenance
 
     imported = time.perf_counter() - clock
@@ -86,6 +88,7 @@ def run(
         "claim": row,
         "measurements": measured.rows,
         "verdict": verdict.verdict,
+        "trained": progress.trained,
         "seconds": {
             "training": measured.training_s - waiting,
             "waiting": waiting,
@@ -93,6 +96,7 @@ def run(
             "imports": imported,
         },
         "numerics": provenance.numerics(),
+        "span": span(began),
     }
     expected = row["expected"]
     sentence = judging.sentence(row, verdict)
@@ -139,17 +143,23 @@ def errored(claim: Claim, scale: str, reason: str, nodeid: str) -> dict:
 
 
 def _empty(row: dict) -> dict:
-    return {"claim": row, "measurements": [], "verdict": "", "seconds": {}, "numerics": {}}
+    return {"claim": row, "measurements": [], "verdict": "", "trained": 0, "seconds": {}, "numerics": {}, "span": span(time.time())}
+
+
+def span(began: float) -> dict:
+    """When this process was busy with a claim, UTC seconds: tells a session's start-up and idle tail from its work."""
+    return {"process": os.getpid(), "began": began, "ended": time.time()}
 
 
 class _Progress:
     """Turns the trainer's dicts into one line every few seconds: arm, seed, step, reward, time left."""
 
     def __init__(self, say: Callable[[str], None]):
-        self.say, self.last = say, 0.0
+        self.say, self.last, self.trained = say, 0.0, 0
 
     def __call__(self, now: Mapping) -> None:
         done = now["step"] >= now["steps"]
+        self.trained += done
         if not done and time.monotonic() - self.last < PROGRESS_EVERY_S:
             return
         self.last = time.monotonic()

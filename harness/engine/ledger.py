@@ -46,12 +46,15 @@ class Ledger:
             **provenance.machine(),
         }
         self.previous = compare.previous_verdicts(results)  # first: a damaged file is told before anything is trained
+        self.durations = compare.last_durations(results)
         self.session = writer.Session(results).open(self.provenance)
         self.started = time.perf_counter()
         self.started_at = datetime.now(UTC)
         self.claims: dict[tuple[str, str], dict] = {}
         self.measurements: list[dict] = []
         self.seconds = Counter()
+        self.trained = 0
+        self.busy: dict[int, tuple[float, float]] = {}
         self.numerics: dict[str, object] = {}
         self.verdicts: list[dict] = []
         self.path: Path | None = None
@@ -62,6 +65,10 @@ class Ledger:
         self.session.journal("claim", message)
         self.claims[claim["claim_id"], claim["scale"]] = claim
         self.measurements += message["measurements"]
+        self.trained += message["trained"]
+        span = message["span"]
+        first, _ = self.busy.get(span["process"], (span["began"], 0.0))
+        self.busy[span["process"]] = (first, span["ended"])
         for name, value in message["seconds"].items():
             self.seconds[name] += value
         self.numerics = message["numerics"] or self.numerics
@@ -96,16 +103,25 @@ class Ledger:
         return terminal.verdict_table(self.verdicts, self.previous, width=120, color=False, markdown=True)
 
     def time_line(self) -> str:
-        """Wall time and its shares; capacity is the wall time of every measuring process."""
+        """Wall time, cold or warm, its shares of what the measuring processes had, and the other kind's last time."""
         wall = time.perf_counter() - self.started
-        shares = self._shares(wall)
-        split = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
-        return f"{wall:.0f} s wall on {self.workers} process{'es' * (self.workers > 1)}: {split}"
+        kind, other = ("cold", "warm") if self.trained else ("warm", "cold")
+        shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in self._shares(wall).items())
+        last = f"; last {other} session {self.durations[other]:.0f} s" if other in self.durations else ""
+        runs = f"{self.trained} runs trained" if self.trained else "every run from the cache"
+        return f"{kind} {wall:.0f} s ({runs}) on {self.workers} process{'es' * (self.workers > 1)}: {shares}{last}"
 
     def _shares(self, wall: float) -> dict[str, float]:
+        """Shares of the time that the measuring processes had; "neither" is what is left, of which part is explained."""
         capacity = max(wall * self.workers, 1e-9)
         used = {name: self.seconds[name] / capacity for name in ("training", "waiting", "measuring")}
-        return {**used, "neither": max(0.0, 1.0 - sum(used.values()))}
+        began = self.started_at.timestamp()
+        parts = {
+            "start-up": sum(first - began for first, _ in self.busy.values()),
+            "imports": self.seconds["imports"],
+            "idle at the end": sum(began + wall - last for _, last in self.busy.values()),
+        }
+        return {**used, "neither": max(0.0, 1.0 - sum(used.values())), **{f"({k})": v / capacity for k, v in parts.items()}}
 
     def _where_line(self) -> str:
         where = os.path.relpath(self.path, self.root) if self.path else "nothing was written"
@@ -125,5 +141,6 @@ class Ledger:
             **self.provenance,
             **unset,
             **self.numerics,
+            "trained": self.trained,
             **judging.tally(claims, self.verdicts),
         }

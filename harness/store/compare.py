@@ -44,6 +44,21 @@ def previous_verdicts(
     return found
 
 
+def last_durations(results_dir: str | Path) -> dict[str, float]:
+    """Wall seconds of the latest session that trained something ("cold") and of the latest that did not ("warm").
+
+    Rejudgements and recovered sessions measured nothing and do not count.
+    """
+    if not (Path(results_dir) / "runs").is_dir():
+        return {}
+    rows = query(
+        results_dir,
+        """SELECT CASE WHEN trained > 0 THEN 'cold' ELSE 'warm' END AS kind, arg_max(duration_s, started) AS seconds
+        FROM runs WHERE trained IS NOT NULL AND duration_s IS NOT NULL GROUP BY kind""",
+    )
+    return {row["kind"]: row["seconds"] for row in rows.to_pylist()}
+
+
 def stored_specs(results_dir: str | Path, baseline: str | Path | None = None) -> list[tuple[str, int, str]]:
     """(claim_id, version, spec_sha) of every claim in the baseline and in complete runs, oldest first."""
     rows = _baseline(results_dir, baseline)

@@ -44,7 +44,7 @@ threads int               | tf32 bool                | deterministic bool       
 seed_base int             | seeds int                | scales strings           | argv string
 ci_url string             | selected int             | measured int             | skipped int
 errored int               | supported int            | refuted int              | inconclusive int
-schema_version int!       | loop_version int
+schema_version int!       | loop_version int         | trained int
 """
 _CLAIMS = """
 run_id string!            | claim_id string!         | scale string!            | paper string!

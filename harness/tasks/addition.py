@@ -15,7 +15,7 @@ class Addition(Task):
     """
 
     name: ClassVar[str] = "addition"
-    high: int = 99
+    high: int = 49
 
     def space(self) -> Iterator[Problem]:
         """(high + 1)^2 problems."""

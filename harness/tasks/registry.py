@@ -9,7 +9,7 @@ from harness.tasks.base import Task
 from harness.tasks.fewshot import FewshotAddition
 from harness.tasks.sorting import Sorting
 
-TASKS: dict[str, Task] = {task.name: task for task in (Addition(high=99), Sorting(length=4), FewshotAddition())}
+TASKS: dict[str, Task] = {task.name: task for task in (Addition(high=49), Sorting(length=4), FewshotAddition())}
 
 
 def get(name: str, **sizes: int) -> Task:

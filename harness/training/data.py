@@ -79,7 +79,7 @@ def end_token(tokenizer: "PreTrainedTokenizerBase", task: Task) -> int:
     """
     ids = tokenizer.encode(task.end, add_special_tokens=False)
     if len(ids) != 1:
-        raise TrainingError(f"The end mark {task.end!r} of task {task.name!r} is {len(ids)} tokens; choose one that is a single token.")
+        raise TrainingError(f"The end mark {task.end!r} of task {task.name!r} is {len(ids)} tokens; choose a mark of one token.")
     return ids[0]
 
 

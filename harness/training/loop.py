@@ -43,8 +43,8 @@ Objective = Callable[[int], StepLoss]
 
 def snapshot_steps(steps: int, count: int) -> tuple[int, ...]:
     """At most `count` steps from 0 to `steps`, both included, log-spaced between."""
-    spaced = {round(steps ** (i / max(1, count - 2))) for i in range(count - 1)}
-    return tuple(sorted({0, steps} | spaced))
+    between = count - 2
+    return tuple(sorted({0, steps} | {round(steps ** (i / between)) for i in range(between)}))
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:

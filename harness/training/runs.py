@@ -53,7 +53,7 @@ class Run:
     arm: str
     scale: str
     seed: int
-    recipe: dict[str, Any]
+    recipe: dict[str, Any] = field(hash=False)
     path: Path
     base: "Run | None" = None
     manifest: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)

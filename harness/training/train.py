@@ -57,6 +57,9 @@ def train(
     log = run_loop(
         model, recipe, objective, name=name, progress=progress, snapshot=lambda step: _write_weights(model, folder, step)
     )
+    if base is None:  # as released: what every arm starts from lies on the bf16 grid, and bf16 shows no rounding as a change
+        model = rounded(model)
+        _write_weights(model, folder, recipe.steps)
     trained_s = time.perf_counter() - started
     tasks = evaluated_tasks(request)
     manifest = {

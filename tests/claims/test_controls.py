@@ -7,6 +7,11 @@ from harness.claims.controls import as_controls
 from harness.errors import SpecError
 
 
+def test_a_stored_control_outlives_its_surrogate():
+    stored = null("isotropic").to_dict() | {"name": "long_gone"}
+    assert Control.from_dict(stored).label() == "long_gone"
+
+
 @pytest.mark.parametrize(
     ("control", "label"),
     [

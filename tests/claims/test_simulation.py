@@ -52,12 +52,15 @@ def test_false_support_at_the_limit_by_kind(make_claim, bound, truth, expected, 
     assert abs(supported - expected) <= three_errors(max(expected, 0.01))
 
 
-def test_paired_arms_false_support(make_claim, n=5):
-    """Arms that share a seed effect three times their own noise, and no difference."""
-    rng = np.random.default_rng(20)
-    pairs = rng.normal(0.0, 0.3, (R, n, 1)) + rng.normal(0.0, 0.1, (R, n, 2))
+def test_paired_arms_false_support(make_claim, n=5, draws=10_000):
+    """Arms that share a seed effect three times their own noise, and no difference.
+
+    Five times the usual draws: 2000 of this seed gave .033, 3.5 standard errors low, and scipy alone on those draws too.
+    """
+    rng = np.random.default_rng(8)
+    pairs = rng.normal(0.0, 0.3, (draws, n, 1)) + rng.normal(0.0, 0.1, (draws, n, 2))
     rate = rates(make_claim, greater(), pairs.tolist())
-    assert abs(rate["supported"] - ALPHA) <= three_errors(ALPHA)
+    assert abs(rate["supported"] - ALPHA) <= three_errors(ALPHA, draws)
 
 
 @pytest.mark.parametrize(("truth", "n", "percent"), [(0.5, 3, 60), (0.5, 5, 92), (0.8, 3, 20), (0.8, 5, 35), (0.8, 10, 62)])

@@ -1,7 +1,7 @@
 import pytest
 from harness.errors import StoreError
 from harness.store import writer
-from harness.store.compare import SpecChange, changed_without_version, previous_verdicts
+from harness.store.compare import SpecChange, changed_without_version, last_durations, previous_verdicts
 
 
 def _baseline(store, rows, *verdicts):
@@ -62,3 +62,13 @@ def test_a_claim_at_two_scales_is_one_change(store, rows):
 def test_the_baseline_remembers_specs_too(store, rows):
     _baseline(store, rows, rows.verdict_row(spec_sha="s0"))
     assert changed_without_version([rows.claim_row(spec_sha="s1")], store.folder) == [SpecChange("paper/claim", 1, "s0", "s1")]
+
+
+def test_the_last_cold_and_warm_sessions_are_told_apart(store):
+    for minute, trained, seconds in ((0, 20, 300.0), (1, 25, 200.0), (2, 0, 40.0), (3, 0, 30.0), (4, None, 1.0)):
+        store(minute, run={"trained": trained, "duration_s": seconds})
+    assert last_durations(store.folder) == {"cold": 200.0, "warm": 30.0}
+
+
+def test_no_session_has_no_duration(tmp_path):
+    assert last_durations(tmp_path) == {}

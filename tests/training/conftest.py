@@ -28,3 +28,11 @@ def no_evaluation(monkeypatch):
     from harness.training import train
 
     monkeypatch.setattr(train, "capability", lambda model, tokenizer, tasks: {task.name: 0.5 for task in tasks})
+
+
+@pytest.fixture
+def dense_reward(monkeypatch):
+    """A reward that a blank model earns every other time, so that four steps of RL have a gradient."""
+    from harness.training import rlvr
+
+    monkeypatch.setattr(rlvr, "rewards", lambda tokenizer, task, problems, rollout: (rollout.completions[:, 0] % 2).float())

@@ -1,0 +1,98 @@
+import copy
+
+import pytest
+import torch
+from harness.errors import TrainingError
+from harness.models import tiny
+from harness.training.loop import StepLoss, learning_rate, run_loop, snapshot_steps
+from harness.training.recipes import Recipe
+
+RECIPE = Recipe(arm="sft", task="addition", steps=6, batch=8, lr=1e-3, warmup=2, snapshots=4, weight_decay=0.1)
+NAME = {"arm": "sft", "scale": "tiny", "seed": 0}
+
+
+@pytest.fixture
+def model():
+    return tiny.build(0).model
+
+
+def objective(model):
+    """Cross-entropy on random tokens, the same at each call with the same step."""
+
+    def loss(step: int) -> StepLoss:
+        ids = torch.randint(4, 40, (8, 9), generator=torch.Generator().manual_seed(step))
+        logits = model(ids, use_cache=False).logits[:, :-1]
+        return StepLoss(torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()), reward=0.5)
+
+    return loss
+
+
+def run(model, recipe=RECIPE, **options):
+    return run_loop(model, recipe, objective(model), name=NAME, **{"snapshot": lambda step: None, **options})
+
+
+def test_six_steps_equal_a_plain_adamw_loop(model):
+    """Reference: torch's AdamW written out, with clipping and the stated learning rates."""
+    plain = copy.deepcopy(model)
+    loss = objective(plain)
+    optimizer = torch.optim.AdamW(plain.parameters(), weight_decay=0.1)
+    for step in range(1, 7):
+        optimizer.zero_grad()
+        loss(step).loss.backward()
+        torch.nn.utils.clip_grad_norm_(plain.parameters(), 1.0)
+        optimizer.param_groups[0]["lr"] = 1e-3 * min(1, step / 2)
+        optimizer.step()
+    run(model)
+    for (name, a), b in zip(model.named_parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6, msg=name)
+
+
+def test_a_row_per_step_says_what_happened(model):
+    start = copy.deepcopy(model)
+    log = run(model)
+    assert [row["step"] for row in log] == [1, 2, 3, 4, 5, 6]
+    assert set(log[0]) == {"step", "loss", "reward", "kl", "grad_norm", "update_norm", "lr", "seconds"}
+    assert log[0]["reward"] == 0.5 and log[0]["kl"] is None
+    assert log[0]["loss"] == pytest.approx(objective(start)(1).loss.item(), rel=1e-6)
+    pairs = zip(model.named_parameters(), start.parameters(), strict=True)
+    squares = [(p.double() - q.double()).square().sum() for (name, p), q in pairs if name.endswith("_proj.weight")]
+    assert len(squares) == 14
+    assert log[-1]["update_norm"] == pytest.approx(sum(squares).sqrt().item())
+
+
+@pytest.mark.parametrize(
+    ("steps", "count", "kept"),
+    [(500, 8, (0, 1, 3, 8, 22, 63, 177, 500)), (150, 2, (0, 150)), (4, 3, (0, 1, 4)), (1, 8, (0, 1)), (3, 9, (0, 1, 2, 3))],
+    ids=str,
+)
+def test_snapshots_are_log_spaced_with_both_ends(steps, count, kept):
+    assert snapshot_steps(steps, count) == kept
+
+
+def test_snapshots_are_taken_after_the_step_they_name(model):
+    seen = {}
+    run(model, snapshot=lambda step: seen.setdefault(step, model.lm_head.weight.detach().clone()))
+    assert tuple(seen) == snapshot_steps(6, 4)
+    assert torch.equal(seen[0], tiny.build(0).model.lm_head.weight) and torch.equal(seen[6], model.lm_head.weight)
+
+
+def test_the_linear_schedule_warms_up_and_ends_near_zero():
+    linear = Recipe(arm="a", task="addition", steps=10, batch=1, lr=1.0, warmup=2, schedule="linear")
+    assert [learning_rate(linear, step) for step in range(1, 11)] == [0.5, 1.0, 1.0, *(i / 8 for i in range(7, 0, -1))]
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")], ids=str)
+def test_divergence_is_an_error_that_names_the_run(model, bad):
+    def loss(step: int) -> StepLoss:
+        return StepLoss(model.lm_head.weight.sum() * (bad if step == 3 else 1.0))
+
+    with pytest.raises(TrainingError, match=r"sft run of seed 0 at scale tiny diverged at step 3 .*nothing was cached"):
+        run_loop(model, RECIPE, loss, name=NAME, snapshot=lambda step: None)
+
+
+def test_progress_is_told_at_the_end_and_not_more_often_than_every_two_seconds(model):
+    told = []
+    run(model, progress=told.append)
+    assert [line["step"] for line in told] == [6]
+    assert set(told[0]) == {"arm", "scale", "seed", "step", "steps", "reward", "loss", "seconds_left"}
+    assert told[0]["seconds_left"] == 0

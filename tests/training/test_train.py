@@ -1,0 +1,120 @@
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from harness.errors import TrainingError
+from harness.models import tiny
+from harness.training import cache, recipes, train
+from harness.training.cache import Request
+
+ARMS = ("sft", "rlvr", "rlvr_twin")
+
+
+def run(arm: str, seed: int = 0):
+    return cache.ensure(Request(arm, "tiny", seed))
+
+
+@pytest.fixture
+def trained(cache_folder, few_steps, no_evaluation, dense_reward):
+    """Runs of every arm, a few steps each."""
+    return {arm: run(arm) for arm in ("pretrain", *ARMS)}
+
+
+def test_an_arm_starts_from_the_last_weights_of_its_base(trained):
+    last = trained["pretrain"].weights()
+    for arm in ARMS:
+        first = trained[arm].weights(0)
+        assert first.keys() == last.keys()
+        assert all(torch.equal(first[name], last[name]) for name in last)
+    initial = dict(tiny.build(0).model.named_parameters())
+    assert all(torch.equal(initial[name], tensor) for name, tensor in trained["pretrain"].weights(0).items())
+
+
+def test_a_base_is_released_on_the_bf16_grid_and_arms_leave_it(trained):
+    last = trained["pretrain"].weights()
+    assert all(torch.equal(tensor.bfloat16().float(), tensor) for tensor in last.values())
+    for arm in ARMS:
+        assert not all(torch.equal(tensor.bfloat16().float(), tensor) for tensor in trained[arm].weights().values())
+
+
+@pytest.mark.parametrize("arm", ["pretrain", *ARMS], ids="arm={}".format)
+def test_the_same_key_gives_the_same_bits(arm, trained, tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "again"))
+    again = run(arm)
+    assert again.key == trained[arm].key and again.path != trained[arm].path
+    first, second = trained[arm].weights(), again.weights()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    drop = {"seconds": None}
+    assert [row | drop for row in again.log] == [row | drop for row in trained[arm].log]
+
+
+def test_twin_and_seed_give_other_weights(trained):
+    first, twin, other = (each.weights()["lm_head.weight"] for each in (trained["rlvr"], trained["rlvr_twin"], run("rlvr", 1)))
+    assert not torch.equal(first, twin) and not torch.equal(first, other)
+
+
+def test_the_change_is_the_update_that_the_log_states(trained):
+    for arm in ARMS:
+        change = trained[arm].change()
+        assert trained[arm].log[-1]["update_norm"] > 0
+        assert sum(v**2 for v in change.norm().values()) ** 0.5 == pytest.approx(trained[arm].log[-1]["update_norm"])
+        assert [step for step, _ in change.trajectory] == [1, 4]
+        assert change.arm == arm and change.seed == 0 and change.capability == {"addition": 0.5, "sorting": 0.5}
+        assert change.run_keys == (trained[arm].key, trained["pretrain"].key)
+        assert set(change.base) == set(trained[arm].matrices()) and len(change.base) == 14
+
+
+def test_weights_are_fp32_and_only_kept_steps_can_be_read(trained):
+    assert {tensor.dtype for tensor in trained["rlvr"].weights().values()} == {torch.float32}
+    with pytest.raises(TrainingError, match=r"kept steps \[0, 1, 4\], not 2"):
+        trained["rlvr"].weights(2)
+
+
+def test_damaged_weights_are_one_sentence(trained):
+    path = trained["sft"].path / "weights-000004.safetensors"
+    path.write_bytes(b"\xff" * path.stat().st_size)
+    with pytest.raises(TrainingError, match="cannot be read .*delete the folder to retrain"):
+        trained["sft"].weights()
+
+
+def test_rl_logs_reward_and_kl_and_the_others_do_not(trained):
+    first, last = trained["rlvr"].log[0], trained["rlvr"].log[-1]
+    assert 0 <= first["reward"] <= 1 and first["kl"] == 0.0 and last["kl"] >= 0.0
+    assert trained["sft"].log[0]["reward"] is None and trained["pretrain"].log[0]["kl"] is None
+
+
+def test_the_manifest_states_the_recipe_and_the_versions(trained):
+    manifest = json.loads((trained["rlvr"].path / "manifest.json").read_text())
+    assert manifest["recipe"]["arm"] == "rlvr" and manifest["base"] == trained["pretrain"].key
+    assert manifest["torch"] == torch.__version__ and manifest["device"] == "cpu"
+    assert set(manifest["files"]) == {path.name for path in trained["rlvr"].path.iterdir()} - {"manifest.json"}
+
+
+def test_a_diverging_run_caches_nothing(cache_folder, few_steps, no_evaluation, monkeypatch):
+    wild = replace(recipes.get("pretrain", "tiny"), lr=1e30)
+    monkeypatch.setitem(recipes.RECIPES, ("pretrain", "tiny"), wild)
+    with pytest.raises(TrainingError, match="pretrain run of seed 3 at scale tiny diverged"):
+        run("pretrain", 3)
+    assert not [path for path in cache_folder.iterdir() if path.is_dir()]
+
+
+def test_capability_comes_from_lm_eval_for_every_task_of_the_lineage(cache_folder, few_steps, monkeypatch):
+    """A model of four steps knows nothing, and says so in numbers."""
+    monkeypatch.setattr(train, "EVALUATED", 20)
+    found = run("sft")
+    assert set(found.capability) == set(found.capability_bf16) == {"addition", "sorting"}
+    assert all(0 <= share <= 0.2 for share in [*found.capability.values(), *found.capability_bf16.values()])
+
+
+def test_rounded_weights_lie_on_the_bf16_grid():
+    model = tiny.build(0).model
+    seen = dict(train.rounded(model).named_parameters())
+    for name, weight in model.named_parameters():
+        assert seen[name].dtype == torch.float32 and torch.equal(seen[name], weight.bfloat16().float())
+        assert weight.ndim < 2 or not torch.equal(seen[name], weight)
+
+
+def test_weights_of_another_architecture_are_refused():
+    with pytest.raises(TrainingError, match="another architecture"):
+        train.load_weights(tiny.build(0).model, {"lm_head.weight": torch.zeros(3, 3)})
