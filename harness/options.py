@@ -26,6 +26,7 @@ def add_to(parser: pytest.Parser) -> None:
     add("--claim-model", metavar="PATH", help="judge the claims that need no training on this local folder or hub id")
     add("--claim-device", metavar="NAME", help="where models run: cpu, cuda, cuda:1, mps (default cpu)")
     add("--claim-plan", action="store_true", help="print the runs needed, those cached and the cost; run nothing")
+    add("--claim-nightly", action="store_true", help="judge the claims marked nightly too; they take longer")
     add("--claim-inconclusive", metavar="MODE", help="skip: report it as '?'; fail: fail unless registered so (default skip)")
     add("--claim-min-selected", metavar="N", help="exit with an error if fewer claims are selected (default 0)")
     for name, default in (("scale", ""), ("seeds", "5"), ("results", ""), ("inconclusive", "skip")):
@@ -47,6 +48,7 @@ def read(config: pytest.Config) -> Settings:
         model=model,
         device=_device(config.getoption("claim_device") or "cpu"),
         plan=config.getoption("claim_plan"),
+        nightly=config.getoption("claim_nightly"),
         inconclusive=_choice("--claim-inconclusive", _text(config, "inconclusive"), MODES),
         min_selected=_count("--claim-min-selected", config.getoption("claim_min_selected") or "0", least=0),
     )

@@ -69,6 +69,17 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     item.add_marker(pytest.mark.claim(id=short, paper=claim.paper, scale=_scale(item), expect=expected))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves claims marked nightly out unless --claim-nightly asks for them; every process decides alike."""
+    if config.stash[options.KEY].nightly:
+        return
+    left_out = [item for item in items if _claim(item) and _claim(item).nightly]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Runs after deselection: a serial session checks how much was selected (xdist: see Controller)."""
     if hasattr(session.config, "workerinput") or _workers(session.config) > 1:

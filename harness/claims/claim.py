@@ -32,7 +32,8 @@ class Claim:
         expect: (scale, expectation) pairs; these scales are those it is meant for.
         family, alpha, confirmatory: Holm is applied inside paper x scale x family, over confirmatory claims.
         needs: what a run must offer, else the claim is skipped with that reason.
-        version, why: raised when the spec changes, with the reason. `why` alone stays out of the hash.
+        version, why: raised when the spec changes, with the reason; `why` stays out of the hash.
+        nightly: needs more than the default session allows; judged only where asked for. Out of the hash, like `why`.
         seeds: fewest replicates it may be judged on, if more than two.
         body_sha: hash of what the body computes (fingerprint.py).
 
@@ -63,6 +64,7 @@ class Claim:
     no_null: str
     no_plant: str
     confirmatory: bool
+    nightly: bool
     body_sha: str
 
     def __post_init__(self) -> None:
@@ -188,8 +190,8 @@ class Claim:
 
     @cached_property
     def sha(self) -> str:
-        """16 hex digits over everything that could change a verdict: the whole spec but `why`."""
+        """16 hex digits over everything that could change a verdict: the whole spec but `why` and `nightly`."""
         spec = self.spec()
-        del spec["why"]
+        del spec["why"], spec["nightly"]
         text = json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]

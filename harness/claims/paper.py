@@ -62,6 +62,7 @@ class Paper:
         no_null: str = "",
         no_plant: str = "",
         confirmatory: bool = True,
+        nightly: bool = False,
     ) -> Callable[[Body], Body]:
         """Declare the decorated function as the body of a claim; it is returned unchanged, with `__claim__` set.
 
@@ -101,6 +102,7 @@ class Paper:
                 no_null=no_null,
                 no_plant=no_plant,
                 confirmatory=confirmatory,
+                nightly=nightly,
                 body_sha=body_sha(body),
             )
             _check_variants(claim, options)

@@ -15,6 +15,7 @@ class Settings:
     model: str | None
     device: str
     plan: bool
+    nightly: bool
     inconclusive: str
     min_selected: int
 

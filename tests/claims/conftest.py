@@ -23,6 +23,7 @@ PLAIN = {
     "why": "",
     "seeds": None,
     "confirmatory": True,
+    "nightly": False,
     "body_sha": "0" * 16,
 }
 

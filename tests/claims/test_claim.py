@@ -61,8 +61,8 @@ CHANGES = {
 }
 
 
-@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Claim) if f.name != "why"])
-def test_every_field_but_why_is_under_the_hash(full, field):
+@pytest.mark.parametrize("field", [f.name for f in dataclasses.fields(Claim) if f.name not in ("why", "nightly")])
+def test_every_field_but_why_and_nightly_is_under_the_hash(full, field):
     if field.startswith("no_"):  # an excuse stands only where there is no control
         full = dataclasses.replace(full, **(CHANGES[field] | {field: "an excuse"}))
     changed = dataclasses.replace(full, **CHANGES.get(field, {field: "something else"}))
@@ -70,8 +70,9 @@ def test_every_field_but_why_is_under_the_hash(full, field):
     assert changed.sha != full.sha
 
 
-def test_why_is_not_under_the_hash(full):
-    assert dataclasses.replace(full, why="another reason").sha == full.sha
+@pytest.mark.parametrize("field", [{"why": "another reason"}, {"nightly": True}], ids=str)
+def test_what_cannot_change_a_verdict_is_not_under_the_hash(full, field):
+    assert dataclasses.replace(full, **field).sha == full.sha
 
 
 def test_scales_and_expectations(full):

@@ -98,3 +98,10 @@ def test_a_device_that_is_not_there_is_said(suite):
         assert "no usable CUDA device" in done.stdout
     else:
         assert "1 passed" in done.stdout
+
+
+def test_nightly_claims_are_judged_only_where_asked_for(suite):
+    body = BODY + BODY.replace('"rises", ', '"rises-slowly", nightly=True, bound=').replace("def test_rises", "def test_slowly")
+    assert "1 passed, 1 deselected" in suite.write(body).run().stdout
+    assert "2 passed" in suite.run("--claim-nightly").stdout
+    assert "2 passed" in suite.run("--claim-nightly", "-n", "2").stdout
