@@ -7,13 +7,16 @@ READY   = $(VENV)/.ready
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: claims test setup clean
+.PHONY: claims test bench setup clean
 
 claims: setup          ## judge the claims of every paper, at most 8 minutes cold
 	$(BIN)/python -m pytest suites/ -m claim -n 2 --dist worksteal
 
 test: setup            ## the project's own tests
 	$(BIN)/python -m pytest tests/ -n 2
+
+bench: setup           ## times against trl, brute force, JSON lines and pandas, on a machine with nothing else to do
+	$(BIN)/python -m pytest suites/benchmarks -n 0 -p pytest_benchmark.plugin
 
 setup: $(READY)
 

@@ -17,13 +17,20 @@ _CLAIMS = (
 _SPECTRA = (
     "Change Frame PerMatrix at_density normalized_spectral_shift spectral_drift_ratio kappa principal_energy principal_enrichment"
     " change_density probe_mismatches mask_overlap weyl_slack mirsky_slack ky_fan_slack"
+    " principal_angles rotation rotation_floor wedin_ratio wedin_bound wedin_vacuous rho2_u rho2_v rho2_uv energy_profile"
+    " stable_rank participation_rank entropy_rank energy_rank matrix_rank ulp_distance above_half_ulp"
+    " jaccard jaccard_baseline consensus change_ratios stripe_score gated_stripe_score"
+    " hvp directional_curvature subspace_direction kl_to_base fisher_quadratic clip_bound tilted_rate binary_kl norm_bound"
+    " logp_mismatch update_cosine"
 ).split()
-_NULLS = "isotropic noise decay sign_step".split()
+_NULLS = "isotropic noise decay sign_step haar haar_z surrogate_z gated_jaccard low_rank zero_gradient_step coast".split()
+_INTERVENTIONS = ["rotate_back"]
 
 _HOME = {
     **dict.fromkeys(_CLAIMS, "harness.claims"),
     **dict.fromkeys(_SPECTRA, "harness.spectra"),
     **dict.fromkeys(_NULLS, "harness.nulls"),
+    **dict.fromkeys(_INTERVENTIONS, "harness.interventions"),
 }
 __all__ = sorted(_HOME)
 

@@ -1,4 +1,4 @@
-"""The `harness` command: ask the store, judge stored measurements again, bring a killed session back. No torch.
+"""The `harness` command: ask the store, judge stored measurements again, write findings, bring a killed session back. No torch.
 
 Exit codes: 0 as expected; 1 verdicts differ; 2 bad input or an unreadable store; 3 a spec changed without a new version.
 """
@@ -50,7 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     back = commands.add_parser("recover", help="save what a killed session had measured")
     back.add_argument("--other-hosts", action="store_true", help="also journals that another machine began")
     back.set_defaults(run=_recover)
-    for command in (ask, again, back):
+    found = commands.add_parser("findings", help="a paper's verdicts as a Markdown page, from the store alone")
+    found.add_argument("paper", metavar="PAPER", help="id of a paper, such as path-not-taken")
+    found.add_argument("--out", type=Path, metavar="FILE", help="write the page there, such as docs/findings/path_not_taken.md")
+    found.set_defaults(run=_findings)
+    base = commands.add_parser("baseline", help="make the latest verdicts the baseline that a fresh clone compares with")
+    base.set_defaults(run=_baseline)
+    for command in (ask, again, back, found, base):
         default = Path(os.environ.get("HARNESS_RESULTS") or "results")
         command.add_argument("--results", type=Path, default=default, metavar="DIR", help="default: $HARNESS_RESULTS or results")
     return parser
@@ -138,6 +144,29 @@ def _recover(options: argparse.Namespace) -> int:
     if not found:
         print(f"nothing to recover in {options.results}")
     return USAGE if any(journal.state == "refused" for journal in found) else OK
+
+
+def _findings(options: argparse.Namespace) -> int:
+    from harness.report.findings import findings
+
+    text = findings(options.results, options.paper)
+    if options.out is None:
+        print(text, end="")
+        return OK
+    try:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"cannot write {options.out}: {error.strerror or error}; name another file with --out") from error
+    print(f"written: {options.out}")
+    return OK
+
+
+def _baseline(options: argparse.Namespace) -> int:
+    from harness.store.baseline import write_baseline
+
+    print(f"written: {write_baseline(options.results)}")
+    return OK
 
 
 if __name__ == "__main__":

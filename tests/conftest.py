@@ -10,7 +10,7 @@ import pytest
 TOY = """
 import harness as h
 
-TOY = h.Paper("toy", arxiv="", title="A toy paper")
+TOY = h.Paper("path-not-taken", arxiv="", title="A stand-in for the paper that the README asks about")
 
 
 @TOY.claim("is-one", says="one is one", source="nowhere", bound=h.exact(1), null=h.variant(x=2), plant=h.variant(x=1))

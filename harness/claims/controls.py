@@ -26,6 +26,13 @@ SURROGATES = frozenset(
         "off_principal",
         "sparse",
         "principal_free",
+        "density_matched",
+        "haar",
+        "random_walk",
+        "tilt",
+        "stripe",
+        "low_rank",
+        "shared_mask",
     }
 )
 """Updates that stand in for an arm's update."""

@@ -17,16 +17,17 @@ from harness.training import recipes
 
 @dataclass(frozen=True)
 class Synthetic:
-    """An update without training: `maker` in harness.nulls, with its frozen arguments."""
+    """An update without training: `maker` in harness.nulls, with its frozen arguments; drawn from a generator or not."""
 
     says: str
     maker: str
     arguments: tuple[tuple[str, float], ...]
+    drawn: bool = True
 
 
 SYNTHETIC = MappingProxyType({
     "noise": Synthetic("isotropic Gaussian, |D|_F = 1e-3 |W|_F a matrix", "noise", (("relative", 1e-3),)),
-    "decay": Synthetic("weight decay alone, D = -3e-3 W: the sum of lr x wd of a published SFT run", "decay", (("d", 3e-3),)),
+    "decay": Synthetic("weight decay alone, D = -3e-3 W: the sum of lr x wd of a published SFT run", "decay", (("d", 3e-3),), drawn=False),
     "sign_step": Synthetic("one Adam step of lr 1e-6 on random signs", "sign_step", (("lr", 1e-6),)),
 })  # fmt: skip
 HELPERS = ("base", "rng")

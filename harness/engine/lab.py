@@ -19,6 +19,9 @@ from harness.training import cache, recipes
 from torch import Generator, Tensor
 
 
+FIRST = 0
+
+
 class Lab:
     """Arms, bases and generators of one scale.
 
@@ -98,8 +101,10 @@ class Lab:
         if arm in arms.SYNTHETIC:
             made = arms.SYNTHETIC[arm]
             arguments = dict(made.arguments)
-            if arm != "decay":
+            if made.drawn:
                 arguments["generator"] = generator(f"arm|{arm}|{self.scale}", seed)
+            elif self.spec.source != "config" and seed != FIRST:
+                return self.change(arm, FIRST)  # one base and no draw: one update, whose spectra are computed once
             return getattr(nulls, made.maker)(self.base(seed), **arguments)
         if recipes.get(arm, self.scale) is None:
             raise SpecError(f"scale {self.scale} has no recipe for the arm {arm!r}")

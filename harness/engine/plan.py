@@ -62,12 +62,12 @@ def describe(plan: Sequence[Need], cached: set[Need], seconds: dict[str, float])
     groups: dict[tuple[str, str], list[Need]] = {}
     for need in plan:
         groups.setdefault((need.scale, need.arm), []).append(need)
-    lines, total = [f"{'arm':<14}{'scale':<8}{'runs':>5}{'cached':>8}{'to train':>10}{'CPU-seconds':>13}"], 0.0
+    lines, total = [f"{'arm':<20}{'scale':<8}{'runs':>5}{'cached':>8}{'to train':>10}{'CPU-seconds':>13}"], 0.0
     for (scale, arm), members in groups.items():
         missing = [need for need in members if need not in cached]
         cost = len(missing) * seconds.get(arm, 0.0)
         total += cost
-        lines.append(f"{arm:<14}{scale:<8}{len(members):>5}{len(members) - len(missing):>8}{len(missing):>10}{cost:>13.0f}")
+        lines.append(f"{arm:<20}{scale:<8}{len(members):>5}{len(members) - len(missing):>8}{len(missing):>10}{cost:>13.0f}")
     lines.append(f"{len(plan)} runs, {len(cached)} cached, about {total:.0f} CPU-seconds of training to do")
     return "\n".join(lines)
 

@@ -7,18 +7,27 @@ import torch
 
 from harness.errors import SpecError
 from harness.nulls.coherent_sign import coherent_sign
+from harness.nulls.density_matched import density_matched
 from harness.nulls.gated_isotropic import gated_isotropic
+from harness.nulls.haar import haar
 from harness.nulls.isotropic import isotropic
+from harness.nulls.low_rank import low_rank
 from harness.nulls.off_principal import off_principal
 from harness.nulls.principal_block import principal_block
 from harness.nulls.principal_free import principal_free
+from harness.nulls.random_walk import random_walk
 from harness.nulls.scaled_spectrum import scaled_spectrum
+from harness.nulls.shared_mask import shared_mask
 from harness.nulls.sparse import sparse
+from harness.nulls.stripe import stripe
+from harness.nulls.tilt import tilt
 from harness.nulls.weight_decay import weight_decay
 from harness.spectra.change import Change, Changed
 
-NULLS = {f.__name__: f for f in (isotropic, gated_isotropic, weight_decay, coherent_sign, sparse)}
-PLANTS = {f.__name__: f for f in (principal_block, scaled_spectrum, off_principal, principal_free)}
+_NULLS = (isotropic, gated_isotropic, weight_decay, coherent_sign, sparse, density_matched, haar, random_walk)
+_PLANTS = (principal_block, scaled_spectrum, off_principal, principal_free, tilt, stripe, low_rank, shared_mask)
+NULLS = {f.__name__: f for f in _NULLS}
+PLANTS = {f.__name__: f for f in _PLANTS}
 
 
 def apply(name: str, change: Changed, generator: torch.Generator, **args: object) -> Change:

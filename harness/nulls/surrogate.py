@@ -33,9 +33,26 @@ def in_direction(change: Changed, direction: Direction, label: str) -> Change:
     """
     change = change.change()
     unit = {name: _unit(direction(change.base[name]), name, label) for name in sorted(change.base)}
-    surrogate = _along(change, unit, label)
-    snapshots = tuple((step, _along(snapshot, unit, label)) for step, snapshot in change.trajectory)
-    return replace(surrogate, trajectory=snapshots)
+    return at_every_snapshot(change, lambda like: _along(like, unit, label))
+
+
+def at_every_snapshot(change: Change, surrogate: Callable[[Change], Change]) -> Change:
+    """The surrogate of the end, with those of the snapshots as its trajectory."""
+    snapshots = tuple((step, surrogate(snapshot)) for step, snapshot in change.trajectory)
+    return replace(surrogate(change), trajectory=snapshots)
+
+
+def standing_in(change: Change, update: Mapping[str, Tensor], label: str) -> Change:
+    """Another update in the place of this one; what was measured on the model itself is dropped."""
+    return replace(
+        change,
+        update=update,
+        label=label,
+        trajectory=(),
+        capability=None,
+        capability_bf16=None,
+        match=None,
+    )
 
 
 def gaussian(shape: torch.Size, generator: torch.Generator) -> Tensor:
@@ -50,15 +67,7 @@ def random_signs(shape: torch.Size, generator: torch.Generator) -> Tensor:
 
 def _along(change: Change, unit: Mapping[str, Tensor], label: str) -> Change:
     norms = change.norm()
-    return replace(
-        change,
-        update={name: unit[name] * norms[name] for name in change.base},
-        label=label,
-        trajectory=(),
-        capability=None,
-        capability_bf16=None,
-        match=None,
-    )
+    return standing_in(change, {name: unit[name] * norms[name] for name in change.base}, label)
 
 
 def _unit(direction: Tensor, name: str, label: str) -> Tensor:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import hypot, log
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from harness.errors import MeasureError
+from harness.spectra import matching
 from harness.spectra.per_matrix import PerMatrix
 from harness.spectra.precision import storage_dtype
 
@@ -39,8 +39,13 @@ class Change:
         label: for people: the arm, or "null:isotropic" and the like.
         trajectory: (step, Change) by increasing step; may hold step 0 (a zero update) and the last step.
         capability, capability_bf16: task -> score of the tuned model as trained, and as seen in bf16.
-            None where this update is not that of an evaluated model (scaled, matched, surrogate).
-        match: how `matched` got here: step, ratio_before, worst_matrix.
+            None where this update is not that of an evaluated model (scaled, matched on norm, surrogate).
+        gain: held-out accuracy gained over the base on the task that the arm is graded by. A surrogate keeps the gain of
+            the snapshot it stands in for, so that a match on gain takes the same snapshot for a null as for its arm.
+        match: how `matched` got here: on, step, target, achieved, ratio (achieved over target), and for update_norm
+            ratio_before and worst_matrix.
+        head_map: what moved the base's heads before this training (harness.interventions.HeadMap), None where nothing did;
+            `interventions.rotate_back` takes it to see the update in the coordinates of the unmoved base.
         arm, seed, run_keys: where the weights come from.
 
     Raises:
@@ -53,7 +58,9 @@ class Change:
     trajectory: tuple[tuple[int, Change], ...] = ()
     capability: Mapping[str, float] | None = None
     capability_bf16: Mapping[str, float] | None = None
+    gain: float | None = None
     match: Mapping[str, Any] | None = None
+    head_map: Any = None
     arm: str | None = None
     seed: int | None = None
     run_keys: tuple[str, ...] = ()
@@ -130,6 +137,7 @@ class Change:
             trajectory=tuple((step, snapshot.scaled(factors)) for step, snapshot in self.trajectory),
             capability=None,
             capability_bf16=None,
+            gain=None,
         )
 
     def plus(self, other: Changed) -> Change:
@@ -161,52 +169,26 @@ class Change:
         )
 
     def matched(self, other: Changed, on: str = "update_norm") -> Change:
-        """This change at the size of another: the snapshot nearest in total |D|_F, then rescaled matrix by matrix.
+        """This change where it is comparable with another of the same matrices.
 
         Args:
-            other: a change of the same matrices.
-            on: "update_norm", the only size so far.
+            other: what to match.
+            on: "update_norm": the snapshot nearest in total |D|_F, then rescaled so that |D|_F equals other's in every
+                matrix. "gain": the snapshot whose gain is nearest to other's. "steps": the snapshot of other's last step.
 
         Returns:
-            A Change without trajectory, whose |D|_F equals other's in every matrix. `match` tells how far it was
-            carried: step (None: the end of this change), ratio_before (total norm of the snapshot over other's),
-            worst_matrix (largest |log| of the ratio of two matrices' norms).
+            A Change without trajectory. `match` tells what was asked and how close it came: on, step (None: the end of
+            this change), target, achieved, ratio; for "update_norm" also ratio_before (total norm of the snapshot over
+            other's) and worst_matrix (largest |log| of the ratio of two matrices' norms).
 
         Raises:
-            MeasureError: an unknown `on`, other matrices, a zero update on either side.
+            MeasureError: an unknown `on`; other matrices or a zero update; gains that differ by more than
+                matching.GAIN_TOLERANCE or are not known; a step that was not kept.
         """
-        if on != "update_norm":
-            raise MeasureError(f"cannot match on {on!r}: 'update_norm' is what changes can be matched on.")
-        target = other.change().nonzero_norm("a match on its norm")
-        candidates = [*self.trajectory, (None, self)]
-        moved = [pair for pair in candidates if _total(pair[1].norm()) > 0.0]
-        if not moved:
-            raise MeasureError(f"the update of {self.label} is zero in every matrix: it cannot be matched; train longer.")
-        step, nearest = min(moved, key=lambda pair: abs(log(_total(pair[1].norm()) / _total(target))))
-        own = nearest.nonzero_norm("a match on its norm")
-        factors = target / own
-        rescaled = nearest.scaled(factors)
-        return replace(
-            self,
-            base=rescaled.base,
-            update=rescaled.update,
-            trajectory=(),
-            capability=None,
-            capability_bf16=None,
-            label=f"{self.label} matched to {other.change().label}",
-            match={
-                "step": step,
-                "ratio_before": _total(own) / _total(target),
-                "worst_matrix": max(abs(log(factor)) for factor in factors.values()),
-            },
-        )
+        return matching.match(self, other.change(), on)
 
     def __repr__(self) -> str:
-        return f"Change({self.label!r}, {len(self.base)} matrices, |D|_F={_total(self.norm()):.4g})"
-
-
-def _total(norms: Mapping[str, float]) -> float:
-    return hypot(*norms.values())
+        return f"Change({self.label!r}, {len(self.base)} matrices, |D|_F={matching.total(self.norm()):.4g})"
 
 
 def _check_pair(left: Mapping[str, Tensor], right: Mapping[str, Tensor], left_role: str, right_role: str) -> None:

@@ -34,6 +34,18 @@ def visibility_scale(base: Tensor, update: Tensor, dtype: str | torch.dtype = "b
     return torch.where(update == 0, torch.inf, distance / update.abs())
 
 
+def visible_chance(base: Tensor, spread: float, dtype: str | torch.dtype = "bf16") -> Tensor:
+    """Probability that Gaussian noise changes each stored entry, (m, n) fp64.
+
+    Args:
+        base: (m, n) fp32.
+        spread: standard deviation of the noise in every entry, not negative; |D|_F / sqrt(mn) for noise of a given norm.
+        dtype: storage format.
+    """
+    sides = (visibility_scale(base, torch.full_like(base, step, dtype=torch.float64), dtype) for step in (1.0, -1.0))
+    return sum(torch.erfc(distance / (spread * 2**0.5)) / 2 for distance in sides)
+
+
 def at_density(change: Changed, density: float, dtype: str | torch.dtype = "bf16") -> Change:
     """The update of every matrix stretched until that share of its stored entries differs.
 

@@ -38,6 +38,7 @@ class Task:
     """
 
     name: ClassVar[str]
+    family: ClassVar[str | None] = None  # task whose split this one shares; None: its own
     version: ClassVar[int] = 1  # of prompts, split and verifier together; part of `spec`
     end: ClassVar[str] = "."
     pattern: ClassVar[str] = r"([^.\s]+)\."  # matched at the start of a completion; group 1 is compared with the answer
@@ -75,8 +76,8 @@ class Task:
         return generator.sample(side, k=n)
 
     def is_held_out(self, group: str) -> bool:
-        """Whether a group of problems belongs to test: a hash of the task's name and the group, the same for all sizes."""
-        digest = hashlib.blake2b(f"{self.name}:{group}".encode(), digest_size=8).digest()
+        """Whether a group of problems belongs to test: a hash of the family's name and the group, the same for all sizes."""
+        digest = hashlib.blake2b(f"{self.family or self.name}:{group}".encode(), digest_size=8).digest()
         return int.from_bytes(digest, "big") % self.held_out == 0
 
     def demonstration(self, problem: Problem) -> str:

@@ -2,12 +2,14 @@
 
     runs/<key>/             a complete run; appears at once, by a rename
     runs/<key>.tmp-<pid>/   one being trained: invisible to readers
+    runs/<key>.diverged.json  instead of a run: the training diverged; it is not tried again
     runs/<key>.lock         held by the process that trains; the kernel frees it when that process dies, kill -9 included
 
 Whoever holds the lock is the only writer, so a `.tmp-*` folder it finds was left by a process that died, and goes.
 The others wait, or train another run meanwhile. No torch is imported until something must be trained.
 """
 
+import json
 import os
 import shutil
 import time
@@ -20,7 +22,7 @@ from harness.errors import SpecError, TrainingError
 from harness.models.paths import cache_dir
 from harness.training import recipes, runs
 from harness.training.recipes import Recipe
-from harness.training.runs import Run
+from harness.training.runs import Diverged, Run
 
 Progress = Callable[[dict], None]
 POLL_S = 0.2
@@ -60,6 +62,11 @@ class Request:
         """Folder of the complete run."""
         return cache_dir() / "runs" / self.key
 
+    @property
+    def record(self) -> Path:
+        """File that says that the run diverged, where it did."""
+        return self.path.with_name(f"{self.key}.diverged.json")
+
 
 def find(request: Request) -> Run | None:
     """The run, if it and its base are complete in the cache."""
@@ -73,10 +80,13 @@ def load(request: Request) -> Run:
     """The run.
 
     Raises:
+        Diverged: it or a base of it diverged when it was trained.
         TrainingError: it is not in the cache.
     """
     run = find(request)
     if run is None:
+        for each in lineage([request]):
+            _refuse_diverged(each)
         raise TrainingError(f"The {request.arm} run of seed {request.seed} at scale {request.scale} is not trained yet.")
     return run
 
@@ -107,10 +117,12 @@ def try_ensure(request: Request, progress: Progress | None = None, *, device: st
         Whether the run is complete now.
 
     Raises:
-        TrainingError: the training diverged, its base is missing, or the cache cannot be written.
+        Diverged: the training left the finite numbers, now or when it was last tried.
+        TrainingError: it has no signal, its base is missing, or the cache cannot be written.
     """
     if find(request):
         return True
+    _refuse_diverged(request)
     folder = request.path.parent
     lock = FileLock(folder / f"{request.key}.lock")
     try:
@@ -122,6 +134,7 @@ def try_ensure(request: Request, progress: Progress | None = None, *, device: st
         raise runs.unwritable(folder, error) from error
     try:
         if find(request) is None:  # another process may have finished it since
+            _refuse_diverged(request)
             _train_into_place(request, progress, device)
     finally:
         lock.release()
@@ -185,8 +198,21 @@ def _train_into_place(request: Request, progress: Progress | None, device: str) 
         _placing(partial.mkdir)
         train(request, base, partial, progress, device=device)
         _placing(partial.replace, path)
+    except Diverged as error:
+        content = {"arm": request.arm, "scale": request.scale, "seed": request.seed, "says": str(error)}
+        runs.write_file(request.record, json.dumps(content).encode())
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _refuse_diverged(request: Request) -> None:
+    """Raise what a training of this very run has raised before."""
+    try:
+        says = json.loads(request.record.read_text())["says"]
+    except (OSError, ValueError, KeyError):
+        return
+    raise Diverged(f"{says} (Recorded: delete {request.record.name} from the run cache to try again.)")
 
 
 def _placing(action: Callable, *arguments: Path) -> None:

@@ -5,7 +5,7 @@ arm and every batch size. So two arms with as many problems a step see the same 
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -56,11 +56,18 @@ def encode_prompts(tokenizer: "PreTrainedTokenizerBase", task: Task, problems: l
 
 
 def encode_demonstrations(
-    tokenizer: "PreTrainedTokenizerBase", task: Task, problems: list[Problem], *, answer_only: bool
+    tokenizer: "PreTrainedTokenizerBase",
+    task: Task,
+    problems: list[Problem],
+    write: Callable[[Problem], str] | None = None,
+    *,
+    answer_only: bool,
 ) -> Examples:
-    """Prompts with their demonstrations; every token after the first is a target, or the demonstration's alone."""
+    """Prompts with their demonstrations (as the task or `write` writes them); every token after the first is a target, or
+    the demonstration's alone."""
+    write = write or task.demonstration
     prompts = _tokens(tokenizer, task, [problem.prompt for problem in problems])
-    texts = _tokens(tokenizer, task, [problem.prompt + task.demonstration(problem) for problem in problems])
+    texts = _tokens(tokenizer, task, [problem.prompt + write(problem) for problem in problems])
     length = max(map(len, texts))
     ids = torch.full((len(texts), length), tokenizer.pad_token_id)
     targets = torch.full((len(texts), length - 1), IGNORED)

@@ -18,10 +18,14 @@ import torch
 from torch import Tensor, nn
 
 from harness.errors import TrainingError
+from harness.interventions.storage import round_parameters
+from harness.training import optimizers
 from harness.training.recipes import Recipe
-from harness.training.runs import projections
+from harness.training.runs import Diverged, projections
 
 PROGRESS_S = 2.0
+NO_SIGNAL_STEPS = 20
+"""Steps after which a reward that never differed inside a batch is called no signal."""
 
 
 class StepLoss(NamedTuple):
@@ -78,12 +82,12 @@ def run_loop(
         The log, a row per step.
 
     Raises:
-        TrainingError: loss or gradient is not finite.
+        Diverged: loss, gradient or update is not finite.
+        TrainingError: the reward was all 0 or all 1 at each of the first steps.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        parameters, lr=recipe.lr, betas=recipe.betas, eps=recipe.eps, weight_decay=recipe.weight_decay, fused=True
-    )
+    optimizer = optimizers.build(recipe, model, name["seed"])
+    rounding = torch.Generator(parameters[0].device).manual_seed(name["seed"])
     matrices = list(projections(dict(model.named_parameters())).values())
     start = [p.detach().clone() for p in matrices]
     keep, log, began, told = set(snapshot_steps(recipe.steps, recipe.snapshots)), [], time.perf_counter(), 0.0
@@ -94,18 +98,19 @@ def run_loop(
         found.loss.backward()
         grad_norm = nn.utils.clip_grad_norm_(parameters, recipe.clip).item()
         loss = found.loss.item()
-        if not (math.isfinite(loss) and math.isfinite(grad_norm)):
-            raise TrainingError(
-                "The {arm} run of seed {seed} at scale {scale} diverged".format(**name)
-                + f" at step {step} (loss {loss}, gradient norm {grad_norm}); nothing was cached. Lower its learning rate."
-            )
+        _check_finite(name, step, {"loss": loss, "gradient norm": grad_norm})
         optimizer.param_groups[0]["lr"] = lr = learning_rate(recipe, step)
         optimizer.step()
+        round_parameters(parameters, recipe.storage, rounding)
+        update_norm = _distance(matrices, start)
+        _check_finite(name, step, {"update norm": update_norm})
         seconds = time.perf_counter() - began
         log.append(
             dict(step=step, loss=loss, reward=found.reward, kl=found.kl, grad_norm=grad_norm,
-                 update_norm=_distance(matrices, start), lr=lr, seconds=round(seconds, 3))
+                 update_norm=update_norm, lr=lr, seconds=round(seconds, 3))
         )  # fmt: skip
+        if step == min(NO_SIGNAL_STEPS, recipe.steps):
+            _check_signal(name, [row["reward"] for row in log])
         if step in keep:
             snapshot(step)
         if progress and (seconds - told >= PROGRESS_S or step == recipe.steps):
@@ -113,6 +118,25 @@ def run_loop(
             left = seconds / step * (recipe.steps - step)
             progress(dict(name, step=step, steps=recipe.steps, reward=found.reward, loss=loss, seconds_left=left))
     return log
+
+
+def _check_finite(name: dict[str, object], step: int, values: dict[str, float]) -> None:
+    if not all(map(math.isfinite, values.values())):
+        what = ", ".join(f"{which} {value}" for which, value in values.items())
+        raise Diverged(
+            "The {arm} run of seed {seed} at scale {scale} diverged".format(**name)
+            + f" at step {step} ({what}); nothing was cached. Lower its learning rate."
+        )
+
+
+def _check_signal(name: dict[str, object], rewards: list[float | None]) -> None:
+    """Where all of a batch earn the same, every advantage is 0; for ever so, the run would be its base and say nothing."""
+    if all(reward in (0.0, 1.0) for reward in rewards):
+        raise TrainingError(
+            "The {arm} run of seed {seed} at scale {scale} has no signal: ".format(**name)
+            + f"the reward was {rewards[-1]:.0f} for every completion of its first {len(rewards)} steps; nothing was cached."
+            " Choose a task that its base solves sometimes."
+        )
 
 
 @torch.no_grad()

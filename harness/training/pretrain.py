@@ -6,14 +6,18 @@ predicted, so the loss does not go to 0. Every step holds each task in its share
     loss = - sum over target tokens of log pi(token | before) / number of target tokens, averaged over tasks by share
 """
 
+import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 from torch.nn import functional
 
+from harness.tasks.base import Problem, Task
+from harness.tasks.formats import answer_alone
 from harness.training import data
 from harness.training.loop import Objective, StepLoss
-from harness.training.recipes import Recipe
+from harness.training.recipes import Part, Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -26,19 +30,29 @@ def cross_entropy(model: nn.Module, examples: data.Examples) -> Tensor:
     return functional.cross_entropy(logits.flatten(0, 1), examples.targets.to(device).flatten(), ignore_index=data.IGNORED)
 
 
+def writer(task: Task, part: Part, seed: int) -> Callable[[Problem], str]:
+    """How a part of the corpus writes a problem's answer: as demonstrated, or in the part's share without its steps."""
+    flips = random.Random(f"{task.name}|{seed}|direct")
+
+    def write(problem: Problem) -> str:
+        return answer_alone(task, problem) if flips.random() < part.direct else task.demonstration(problem)
+
+    return write
+
+
 def objective(model: nn.Module, tokenizer: "PreTrainedTokenizerBase", recipe: Recipe, seed: int) -> Objective:
     """Loss of each step on fresh problems of the mix."""
     tasks = recipe.tasks()
     sources = []
     for part in recipe.mix:
-        rows = round(part.share * recipe.batch)
-        problems = data.stream(tasks[part.task], seed, recipe.data_seed_offset, rows, backwards=part.backwards)
-        sources.append((part.share, tasks[part.task], problems))
+        task, rows = tasks[part.task], round(part.share * recipe.batch)
+        problems = data.stream(task, seed, recipe.data_seed_offset, rows, backwards=part.backwards)
+        sources.append((part.share, task, writer(task, part, seed), problems))
 
     def loss(step: int) -> StepLoss:
         parts = [
-            share * cross_entropy(model, data.encode_demonstrations(tokenizer, task, next(problems), answer_only=False))
-            for share, task, problems in sources
+            share * cross_entropy(model, data.encode_demonstrations(tokenizer, task, next(problems), write, answer_only=False))
+            for share, task, write, problems in sources
         ]
         return StepLoss(sum(parts))
 

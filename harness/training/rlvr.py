@@ -8,7 +8,8 @@ The k3 estimate of KL(pi | base) is logged at every step, with or without a weig
 """
 
 import copy
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -29,8 +30,28 @@ def rewards(tokenizer: "PreTrainedTokenizerBase", task: Task, problems: list[Pro
     return torch.tensor([task.reward(problem, text) for problem, text in zip(problems, texts, strict=True)])
 
 
-def objective(model: nn.Module, tokenizer: "PreTrainedTokenizerBase", recipe: Recipe, seed: int) -> Objective:
-    """Loss of each step on fresh problems and fresh samples."""
+class Experience(NamedTuple):
+    """One batch of fresh samples, verified.
+
+    Attributes:
+        rewards: (B,), on the CPU.
+        logp: (B, T) log-probabilities of the sampled tokens, with a graph.
+        ref: (B, T) under the base, without.
+        mask: (B, T), 1 for tokens up to and including the end mark.
+        kl: mean k3 estimate of KL(pi | base) per token.
+    """
+
+    rewards: Tensor
+    logp: Tensor
+    ref: Tensor
+    mask: Tensor
+    kl: float
+
+
+def collector(
+    model: nn.Module, tokenizer: "PreTrainedTokenizerBase", recipe: Recipe, seed: int
+) -> Callable[[], Experience]:
+    """What samples and verifies one batch at each call. The model as it is now is the base of the KL."""
     task = recipe.tasks()[recipe.task]
     device = next(model.parameters()).device
     base = copy.deepcopy(model).requires_grad_(False)
@@ -38,23 +59,34 @@ def objective(model: nn.Module, tokenizer: "PreTrainedTokenizerBase", recipe: Re
     stream = data.stream(task, seed, recipe.data_seed_offset, recipe.problems_per_step)
     limits = dict(max_new_tokens=task.max_new_tokens, end=data.end_token(tokenizer, task), pad=tokenizer.pad_token_id)
 
-    def loss(step: int) -> StepLoss:
+    def collect() -> Experience:
         problems = [problem for problem in next(stream) for _ in range(recipe.group)]
         prompts = data.encode_prompts(tokenizer, task, problems).to(device)
         rollout = sample(model, prompts, temperature=recipe.temperature, generator=generator, **limits)
         earned = rewards(tokenizer, task, problems, rollout)
-        advantages = grpo.group_advantages(earned, recipe.group, normalise=recipe.loss != "dr_grpo").to(device)
         logp = completion_logps(model, rollout, temperature=recipe.temperature)
         with torch.no_grad():
             ref = completion_logps(base, rollout, temperature=recipe.temperature)
             kl = (grpo.k3(logp, ref) * rollout.mask).sum() / rollout.mask.sum()
+        return Experience(earned, logp, ref, rollout.mask, kl.item())
+
+    return collect
+
+
+def objective(model: nn.Module, tokenizer: "PreTrainedTokenizerBase", recipe: Recipe, seed: int) -> Objective:
+    """Loss of each step on fresh problems and fresh samples."""
+    collect = collector(model, tokenizer, recipe, seed)
+
+    def loss(step: int) -> StepLoss:
+        found = collect()
+        advantages = grpo.group_advantages(found.rewards, recipe.group, normalise=recipe.loss != "dr_grpo")
         return StepLoss(
             grpo.policy_loss(
-                logp, advantages, rollout.mask, kind=recipe.loss, kl=recipe.kl, ref=ref,
+                found.logp, advantages.to(found.logp.device), found.mask, kind=recipe.loss, kl=recipe.kl, ref=found.ref,
                 clip_low=recipe.clip_low, clip_high=recipe.clip_high,
             ),
-            reward=earned.mean().item(),
-            kl=kl.item(),
+            reward=found.rewards.mean().item(),
+            kl=found.kl,
         )  # fmt: skip
 
     return loss

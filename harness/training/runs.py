@@ -3,6 +3,7 @@
     <key>/manifest.json                 what it is; written last, with the size of every other file
     <key>/log.json                      one row per step
     <key>/weights-000100.safetensors    every parameter, fp32, after 100 steps
+    <key>.diverged.json                 instead of a folder: the run diverged, and the sentence that says so
 
 A run's own step-0 weights are its base, so an update needs no other folder. fp32 master weights are stored; what bf16
 storage would have shown is a view of them.
@@ -17,11 +18,16 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import TrainingError
 
 if TYPE_CHECKING:
+    from harness.interventions.heads import HeadMap
     from harness.spectra import Change
     from torch import Tensor
 
 MANIFEST = "manifest.json"
 LOG = "log.json"
+
+
+class Diverged(TrainingError):
+    """Training left the finite numbers. The same recipe would again, so the cache records it rather than retry."""
 
 
 def unwritable(folder: Path, error: OSError) -> TrainingError:
@@ -46,7 +52,7 @@ class Run:
         recipe: the recipe as a plain dict.
         path: folder.
         base: the run whose last weights this one started from.
-        manifest: everything recorded at the end (versions, seconds, capability).
+        manifest: everything recorded at the end (versions, seconds, capability by step).
     """
 
     key: str
@@ -72,6 +78,20 @@ class Run:
     def capability_bf16(self) -> dict[str, float]:
         """The same on the last weights rounded to bf16."""
         return dict(self.manifest["capability_bf16"])
+
+    @property
+    def capability_by_step(self) -> dict[int, dict[str, float]]:
+        """The same as `capability` at every kept step, by step."""
+        return {int(step): dict(found) for step, found in self.manifest["capability_by_step"].items()}
+
+    def gain(self, step: int = -1) -> float:
+        """Accuracy gained since step 0 on the task that the arm is graded by.
+
+        Args:
+            step: one of `steps`; -1 is the last.
+        """
+        seen, task = self.capability_by_step, self.manifest["graded"]
+        return seen[self.steps[-1] if step == -1 else step][task] - seen[0][task]
 
     @cached_property
     def log(self) -> list[dict[str, float | int | None]]:
@@ -106,17 +126,25 @@ class Run:
         """Last weights minus first, matrix by matrix, with the kept steps between as its trajectory."""
         from harness.spectra import Change
 
-        first = self.matrices(0)
-        path = tuple((step, Change.from_weights(first, self.matrices(step), label=self.arm)) for step in self.steps[1:])
+        first, seen = self.matrices(0), self.capability_by_step
+        path = tuple(
+            (step, Change.from_weights(first, self.matrices(step), label=self.arm, capability=seen[step], gain=self.gain(step)))
+            for step in self.steps[1:]
+        )
         return replace(
             path[-1][1],
             trajectory=path,
-            capability=self.capability,
             capability_bf16=self.capability_bf16,
+            head_map=self._head_map(),
             arm=self.arm,
             seed=self.seed,
             run_keys=tuple(run.key for run in self.lineage()),
         )
+
+    def _head_map(self) -> "HeadMap | None":
+        from harness.training.rotated import head_map
+
+        return head_map(self.weights(0), self.seed) if self.recipe["rotate"] else None
 
     def lineage(self) -> "tuple[Run, ...]":
         """This run, its base, the base's base ..."""

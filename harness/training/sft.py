@@ -2,6 +2,8 @@
 
 Each problem of the stream is demonstrated once. Step t sees the problems that an RL arm with as many problems a step sees
 at its step t.
+
+Demonstrations are in the base's own format (data "gold") or in one that it does not use (data "off_policy", formats.py).
 """
 
 from typing import TYPE_CHECKING
@@ -19,11 +21,12 @@ if TYPE_CHECKING:
 
 def objective(model: nn.Module, tokenizer: "PreTrainedTokenizerBase", recipe: Recipe, seed: int) -> Objective:
     """Loss of each step on fresh problems of the recipe's task."""
-    task = recipe.tasks()[recipe.task]
-    problems = data.stream(task, seed, recipe.data_seed_offset, recipe.problems_per_step)
+    tasks = recipe.tasks()
+    written = tasks[recipe.graded]  # the task itself, or the twin that writes its answers in another format
+    problems = data.stream(tasks[recipe.task], seed, recipe.data_seed_offset, recipe.problems_per_step)
 
     def loss(step: int) -> StepLoss:
-        examples = data.encode_demonstrations(tokenizer, task, next(problems), answer_only=True)
+        examples = data.encode_demonstrations(tokenizer, written, next(problems), answer_only=True)
         return StepLoss(cross_entropy(model, examples))
 
     return loss

@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 from torch import nn
 
 from harness.errors import TrainingError
 from harness.models import tiny
 from harness.tasks.base import Task
-from harness.training import pretrain, rlvr, sft
+from harness.training import pretrain, raft, rlvr, sft
 from harness.training.loop import run_loop, snapshot_steps
 from harness.training.recipes import LOOP_VERSION, Recipe
+from harness.training.rotated import head_map
 from harness.training.runs import LOG, MANIFEST, Run, weights_name, write_file
 
 if TYPE_CHECKING:
@@ -43,14 +44,16 @@ def train(
         device: where the model is trained and evaluated; weights are stored from there as fp32.
 
     Raises:
-        TrainingError: training diverged, the folder cannot be written, or the scale is not one that is trained here.
+        Diverged: training left the finite numbers.
+        TrainingError: the reward gives no signal, the folder cannot be written, or the scale is not one that is trained here.
     """
     if request.scale != "tiny":
         raise TrainingError(f"Runs of scale {request.scale!r} cannot be trained here; the scale that can is 'tiny'.")
     recipe, started = request.recipe, time.perf_counter()
     model, tokenizer = tiny.build(request.seed)
     if base:
-        load_weights(model, base.weights())
+        first = base.weights()
+        load_weights(model, head_map(first, request.seed)(first) if recipe.rotate else first)
     model.to(device)
     objective = _objective(recipe, base)(model, tokenizer, recipe, request.seed)
     name = {"arm": request.arm, "seed": request.seed, "scale": request.scale}
@@ -61,15 +64,18 @@ def train(
         model = rounded(model)
         _write_weights(model, folder, recipe.steps)
     trained_s = time.perf_counter() - started
-    tasks = evaluated_tasks(request)
+    tasks, kept = evaluated_tasks(request), snapshot_steps(recipe.steps, recipe.snapshots)
+    by_step = capability_by_step(model, tokenizer, tasks, folder, kept)
     manifest = {
         "key": request.key,
         **name,
         "recipe": asdict(recipe),
         "base": base.key if base else None,
         "loop_version": LOOP_VERSION,
-        "steps": list(snapshot_steps(recipe.steps, recipe.snapshots)),
-        "capability": capability(model, tokenizer, tasks),
+        "steps": list(kept),
+        "graded": recipe.graded,
+        "capability": by_step[kept[-1]],
+        "capability_by_step": by_step,
         "capability_bf16": capability(rounded(model), tokenizer, tasks),
         "device": device,
         "threads": torch.get_num_threads(),
@@ -119,9 +125,22 @@ def capability(model: nn.Module, tokenizer: object, tasks: Iterable[Task]) -> di
     return {task.name: evaluate(model, tokenizer, task, n=EVALUATED)["exact_match"] for task in tasks}
 
 
+def capability_by_step(
+    model: nn.Module, tokenizer: object, tasks: Iterable[Task], folder: Path, steps: Iterable[int]
+) -> dict[int, dict[str, float]]:
+    """The same at every kept step, from the weights in the folder; the model is left as it was."""
+    seen, found = copy.deepcopy(model), {}
+    for step in steps:
+        load_weights(seen, load_file(folder / weights_name(step)))
+        found[step] = capability(seen, tokenizer, tasks)
+    return found
+
+
 def _objective(recipe: Recipe, base: Run | None) -> Callable:
     if recipe.loss != "ce":
         return rlvr.objective
+    if recipe.data == "raft":
+        return raft.objective
     return sft.objective if base else pretrain.objective
 
 

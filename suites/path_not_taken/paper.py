@@ -19,6 +19,9 @@ is put where the published statistics were read."""
 MAIN = "main"
 """Family of the paper's sentences about trained models."""
 
+SWEEPS = "sweeps"
+"""Family of what is judged nightly: apart, so that a default session and a nightly one judge the others at the same levels."""
+
 CALIBRATION = "calibration"
 """Family of sentences about the metrics themselves: what updates without any learning signal read on them."""
 

@@ -169,6 +169,42 @@ def test_recover_refuses_a_damaged_journal(tmp_path, ask):
     assert code == 2 and "is damaged" in err
 
 
+def commit_judged(folder, claim_row):
+    """The claim of `claim_row`, measured and judged."""
+    from harness.engine import judging
+
+    now = datetime(2026, 11, 21, 23, 30, tzinfo=UTC)
+    row = {"claim_id": claim_row["claim_id"], "scale": "tiny", "role": "claim", "status": "ok"}
+    values = [row | {"seed": seed, "value": 0.1 * seed, "value2": None, "control": None} for seed in range(3)]
+    stated = claim_row | {"says": "s", "source": "Sec. 1", "bound": "< 1", "expected": "open"}
+    run = {"started": now, "finished": now, "mode": "dev", "judged": "regression", "schema_version": 1}
+    Session(folder).open().commit(
+        {"claims": [stated], "measurements": values, "verdicts": judging.verdict_rows([stated], values), "runs": [run]}
+    )
+
+
+def test_findings_are_printed_or_written(tmp_path, ask, claim_row):
+    commit_judged(tmp_path, claim_row)
+    code, page, err = ask("findings", "paper")
+    assert (code, err) == (0, "") and page.startswith("# A paper\n") and "| **claim** s. Bound: < 1 | Sec. 1 |" in page
+    out = tmp_path / "docs" / "findings" / "paper.md"
+    assert ask("findings", "paper", "--out", str(out)) == (0, f"written: {out}\n", "")
+    assert out.read_text() == page
+
+
+def test_findings_of_a_paper_that_is_not_there(tmp_path, ask, claim_row):
+    commit_judged(tmp_path, claim_row)
+    code, out, err = ask("findings", "papper")
+    assert (code, out) == (2, "") and "no claim of the paper 'papper' is judged" in err and len(err.splitlines()) == 1
+
+
+def test_findings_that_cannot_be_written_are_one_message(tmp_path, ask, claim_row):
+    commit_judged(tmp_path, claim_row)
+    (tmp_path / "file").write_text("")
+    code, out, err = ask("findings", "paper", "--out", str(tmp_path / "file" / "page.md"))
+    assert (code, out) == (2, "") and "cannot write" in err and "name another file with --out" in err
+
+
 def test_version(capsys):
     with pytest.raises(SystemExit, match="0"):
         cli.main(["--version"])

@@ -1,4 +1,4 @@
-from math import log, sqrt
+from math import sqrt
 
 import pytest
 import torch
@@ -48,29 +48,11 @@ def test_norms_are_those_of_numpy(pair):
 
 
 def test_scaling_scales_update_and_snapshots_and_forgets_capability():
-    change = simple(2.0, trajectory=((1, simple(1.0)),), capability={"addition": 0.5})
+    change = simple(2.0, trajectory=((1, simple(1.0)),), capability={"addition": 0.5}, gain=0.1)
     assert dict(change.scaled(3.0).norm()) == {"a": 6.0, "b": 6.0}
     assert dict(change.scaled(PerMatrix({"a": 1.0, "b": 0.0})).norm()) == {"a": 2.0, "b": 0.0}
     assert dict(change.scaled(3.0).trajectory[0][1].norm()) == {"a": 3.0, "b": 3.0}
-    assert change.scaled(3.0).capability is None
-
-
-def test_matching_takes_the_nearest_snapshot_on_the_log_and_every_matrix_to_its_norm():
-    """Truth: 4 is nearer to 10 (a factor 2.5) than to 1 (a factor 4), though not in difference."""
-    road = ((0, simple(0.0)), (1, simple(1.0)), (8, simple(10.0)), (9, simple(99.0)))
-    change = simple(99.0, trajectory=road, arm="sft", seed=3, capability={"addition": 1.0})
-    other = simple(4.0).scaled({"a": 1.0, "b": 2.0})
-    matched = change.matched(other, on="update_norm")
-    assert dict(matched.norm()) == pytest.approx({"a": 4.0, "b": 8.0}, rel=1e-14)
-    assert matched.match["step"] == 8
-    assert matched.match["ratio_before"] == pytest.approx(sqrt(200) / sqrt(80))
-    assert matched.match["worst_matrix"] == pytest.approx(log(2.5))
-    assert (matched.arm, matched.seed, matched.capability, matched.trajectory) == ("sft", 3, None, ())
-
-
-def test_matching_without_trajectory_uses_the_end():
-    matched = simple(2.0).matched(simple(1.0))
-    assert matched.match == {"step": None, "ratio_before": pytest.approx(2.0), "worst_matrix": pytest.approx(log(2))}
+    assert change.scaled(3.0).capability is None and change.scaled(3.0).gain is None
 
 
 def test_what_bf16_storage_shows_is_the_difference_of_rounded_weights(pair):
@@ -103,17 +85,6 @@ def test_bad_weights_are_refused_in_one_sentence(base, tuned, message):
 def test_wrong_dtypes_are_refused():
     with pytest.raises(MeasureError, match="the update of w is torch.float32, not torch.float64"):
         Change(ONE, ONE)
-
-
-def test_matching_refuses_what_has_no_size():
-    with pytest.raises(MeasureError, match="the update of a is zero: a match on its norm is undefined"):
-        simple(1.0).matched(simple(0.0))
-    with pytest.raises(MeasureError, match="zero in every matrix"):
-        simple(0.0).matched(simple(1.0))
-    with pytest.raises(MeasureError, match="cannot match on 'steps': 'update_norm'"):
-        simple(1.0).matched(simple(1.0), on="steps")
-    with pytest.raises(MeasureError, match="differ in their matrices"):
-        simple(1.0).matched(Change({"a": torch.ones(2, 2)}, {"a": torch.ones(2, 2).double()}))
 
 
 def test_two_updates_of_one_base_add_up(pair):

@@ -7,7 +7,9 @@ import pytest
 from harness.errors import SpecError
 from harness.tasks.addition import Addition
 from harness.tasks.base import Problem
+from harness.tasks.chain import Chain
 from harness.tasks.fewshot import FewshotAddition
+from harness.tasks.formats import PrefixedAddition
 from harness.tasks.registry import TASKS
 from harness.tasks.sorting import Sorting
 
@@ -94,12 +96,12 @@ def test_demonstrations_end_with_the_end_mark_and_fit(task):
         assert task.demonstration(p).endswith(task.end)
 
 
-@pytest.mark.parametrize("task", [Addition(), Sorting()], ids=["addition", "sorting"])
+@pytest.mark.parametrize("task", [Addition(), PrefixedAddition(), Sorting(), Chain(), Chain(terms=3)], ids=repr)
 def test_longest_demonstration_is_what_generation_allows(task):
     assert max(len(task.demonstration(p)) for p in task.space()) == task.max_new_tokens
 
 
-@pytest.mark.parametrize("task", [Addition(), Addition(high=9), Sorting(), Sorting(length=3)], ids=repr)
+@pytest.mark.parametrize("task", [Addition(), Addition(high=9), Sorting(), Sorting(length=3), Chain(), Chain(terms=3)], ids=repr)
 def test_prompts_of_a_family_have_equal_length(task):
     assert len({len(p.prompt) for p in task.space()}) == 1
 
@@ -157,7 +159,13 @@ def test_spec_tells_sizes_apart():
 def test_split_is_pinned():
     """Another split is another experiment: a change here needs a new task version."""
     counts = {name: (task.version, task.size("train"), task.size("test")) for name, task in TASKS.items()}
-    assert counts == {"addition": (1, 2161, 339), "sorting": (1, 8593, 1407), "fewshot_addition": (1, 50, 42)}
+    assert counts == {
+        "addition": (1, 2161, 339),
+        "prefixed_addition": (1, 2161, 339),
+        "sorting": (1, 8593, 1407),
+        "chain": (1, 8952, 1048),
+        "fewshot_addition": (1, 50, 42),
+    }
 
 
 def test_tasks_need_neither_torch_nor_lm_eval():

@@ -21,7 +21,7 @@ def test_unknown_task_suggests_the_nearest():
 
 
 def test_unknown_task_lists_all_if_none_is_near():
-    with pytest.raises(SpecError, match="there are addition, fewshot_addition, sorting"):
+    with pytest.raises(SpecError, match="there are addition, chain, fewshot_addition, prefixed_addition, sorting"):
         registry.get("xyz")
 
 

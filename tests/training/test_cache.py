@@ -175,3 +175,52 @@ def test_one_run_that_fails_does_not_stop_the_others(cache_folder, monkeypatch):
         cache.ensure_all([ARM, other])
     assert tried == [("pretrain", 0), ("pretrain", 1), ("rlvr", 1)]
     assert cache.find(other)
+
+
+@pytest.fixture
+def diverging(cache_folder, monkeypatch):
+    """A cache in which every training diverges; the list of what was tried."""
+    from harness.training import train
+
+    tried = []
+
+    def diverges(request, base, folder, progress, *, device):
+        tried.append(request)
+        raise runs.Diverged(f"The {request.arm} run of seed {request.seed} diverged; nothing was cached.")
+
+    monkeypatch.setattr(train, "train", diverges)
+    return tried
+
+
+def test_a_diverged_run_is_recorded_and_not_tried_again(diverging, cache_folder):
+    for _ in range(3):
+        with pytest.raises(TrainingError, match="pretrain run of seed 0 diverged; nothing was cached"):
+            cache.ensure(BASE)
+    assert diverging == [BASE]
+    assert cache.find(BASE) is None and cache.missing([BASE]) == [BASE]
+    assert not [path for path in cache_folder.iterdir() if path.is_dir()]
+    with pytest.raises(TrainingError, match=f"seed 0 diverged; .*delete {BASE.key}.diverged.json from the run cache to try"):
+        cache.load(BASE)
+
+
+def test_what_starts_from_a_diverged_run_says_so(diverging):
+    for load in (cache.ensure, cache.load):
+        with pytest.raises(TrainingError, match="pretrain run of seed 0 diverged"):
+            load(ARM)
+    assert diverging == [BASE]
+
+
+def test_without_its_record_a_diverged_run_is_tried_again(diverging):
+    for _ in range(2):
+        with pytest.raises(TrainingError, match="diverged"):
+            cache.ensure(BASE)
+        BASE.record.unlink()
+    assert diverging == [BASE, BASE]
+
+
+def test_a_record_cut_short_counts_for_nothing(diverging, cache_folder):
+    cache_folder.mkdir(parents=True)
+    BASE.record.write_text('{"says": "The pre')
+    with pytest.raises(TrainingError, match="diverged; nothing was cached"):
+        cache.ensure(BASE)
+    assert diverging == [BASE]

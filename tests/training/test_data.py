@@ -6,7 +6,10 @@ from harness.errors import TrainingError
 from harness.models.tokenizer import character_tokenizer
 from harness.tasks import registry
 from harness.tasks.base import Problem
+from harness.tasks.chain import Chain
 from harness.training import data
+from harness.training.pretrain import writer
+from harness.training.recipes import Part
 
 SUMS = registry.get("addition", high=49)
 
@@ -44,6 +47,18 @@ def test_the_stated_share_is_written_backwards():
     kept = [b.answer == a.answer for a, b in zip(plain, mixed, strict=True) if a.answer != a.answer[::-1]]
     assert all(t != k for t, k in zip(turned, kept, strict=True))
     assert sum(turned) / len(turned) == pytest.approx(0.25, abs=5 * (0.25 * 0.75 / len(turned)) ** 0.5)
+
+
+@pytest.mark.parametrize("direct", [0.0, 0.25, 1.0], ids="direct={}".format)
+def test_the_stated_share_is_written_without_its_steps(direct, n=4000):
+    import random
+
+    task, problems = Chain(), Chain().problems(n, random.Random(0))
+    write = writer(task, Part("chain", 1.0, direct=direct), seed=0)
+    texts = [write(problem) for problem in problems]
+    short = [text == problem.answer + "." for text, problem in zip(texts, problems, strict=True)]
+    assert all(one or text == task.demonstration(p) for one, text, p in zip(short, texts, problems, strict=True))
+    assert sum(short) / n == pytest.approx(direct, abs=5 * (direct * (1 - direct) / n) ** 0.5)
 
 
 @pytest.mark.parametrize("answer_only", [False, True], ids="answer_only={}".format)

@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -6,6 +7,7 @@ from harness.errors import TrainingError
 from harness.models import tiny
 from harness.training.loop import StepLoss, learning_rate, run_loop, snapshot_steps
 from harness.training.recipes import Recipe
+from harness.training.runs import Diverged
 
 RECIPE = Recipe(arm="sft", task="addition", steps=6, batch=8, lr=1e-3, warmup=2, snapshots=4, weight_decay=0.1)
 NAME = {"arm": "sft", "scale": "tiny", "seed": 0}
@@ -88,6 +90,59 @@ def test_divergence_is_an_error_that_names_the_run(model, bad):
 
     with pytest.raises(TrainingError, match=r"sft run of seed 0 at scale tiny diverged at step 3 .*nothing was cached"):
         run_loop(model, RECIPE, loss, name=NAME, snapshot=lambda step: None)
+
+
+def test_an_update_that_overflows_at_the_last_step_is_divergence_too(model):
+    """Loss and gradient were finite to the end: what fp16 cannot hold is seen in the weights alone."""
+    big = replace(RECIPE, lr=1e6, warmup=0, weight_decay=0.0, storage="fp16", steps=1)
+    with pytest.raises(Diverged, match=r"diverged at step 1 \(update norm inf\)"):
+        run(model, big)
+
+
+def rewarded(model, rewards):
+    """An objective whose batches earn what is listed, over and over."""
+    return lambda step: StepLoss(model.lm_head.weight.square().sum(), reward=rewards[(step - 1) % len(rewards)])
+
+
+@pytest.mark.parametrize("rewards", [[0.0], [1.0], [1.0, 0.0]], ids=str)
+@pytest.mark.parametrize("steps", [5, 20, 40], ids="steps={}".format)
+def test_a_reward_that_never_differs_in_a_batch_is_said(model, rewards, steps):
+    told, recipe = [], replace(RECIPE, steps=steps, lr=1e-6)
+    with pytest.raises(TrainingError, match=rf"sft run of seed 0 .* has no signal: .* first {min(steps, 20)} steps; nothing was"):
+        run_loop(model, recipe, rewarded(model, rewards), name=NAME, snapshot=told.append)
+    assert max(told) < min(steps, 20)  # stopped, not trained to the end
+
+
+def test_one_batch_that_differs_is_a_signal(model):
+    rewards = [0.0] * 19 + [0.01]
+    assert len(run_loop(model, replace(RECIPE, steps=25), rewarded(model, rewards), name=NAME, snapshot=lambda step: None)) == 25
+
+
+@pytest.mark.parametrize("storage", ["bf16", "fp16", "bf16_sr"])
+def test_stored_weights_are_on_the_grid_after_every_step(model, storage):
+    dtype = torch.float16 if storage == "fp16" else torch.bfloat16
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(p.to(dtype))
+
+    def on_grid(step: int) -> None:
+        assert all(torch.equal(p.to(dtype).float(), p) for p in model.parameters())
+
+    log = run(model, replace(RECIPE, storage=storage, snapshots=6), snapshot=on_grid)
+    assert log[-1]["update_norm"] > 0
+
+
+def test_steps_under_half_a_bf16_ulp_are_lost_unless_rounded_at_random():
+    """Steps of about 1e-6 on weights of about .02, whose half ulp is 6e-5 at most: none survives rounding to nearest."""
+    tiny_steps = replace(RECIPE, lr=1e-6, warmup=0, weight_decay=0.0)
+    norms = {}
+    for storage in ("fp32", "bf16", "bf16_sr"):
+        model = tiny.build(0).model
+        with torch.no_grad():
+            for p in model.parameters():
+                p.copy_(p.bfloat16())
+        norms[storage] = run(model, replace(tiny_steps, storage=storage))[-1]["update_norm"]
+    assert norms["bf16"] < 0.5 * norms["fp32"] < norms["bf16_sr"]
 
 
 def test_progress_is_told_at_the_end_and_not_more_often_than_every_two_seconds(model):

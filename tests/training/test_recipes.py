@@ -11,7 +11,8 @@ SFT = Recipe(arm="sft", task="addition", steps=10, batch=16, lr=1e-4, base="pret
 OTHER = dict(
     arm="sft2", task="sorting", steps=11, batch=32, lr=2e-4, betas=(0.9, 0.95), eps=1e-9, weight_decay=0.1,
     schedule="linear", warmup=3, clip=2.0, temperature=0.7, kl=0.1, clip_low=0.1, clip_high=0.3, mix=(Part("addition", 1.0),),
-    data_seed_offset=1, snapshots=5, base=None, sizes=(("high", 9),),
+    data_seed_offset=1, snapshots=5, base=None, sizes=(("high", 9),), optimizer="sgd", data="off_policy", storage="bf16",
+    mask="low", mask_fraction=0.3, rotate=True,
 )  # fmt: skip
 
 
@@ -23,7 +24,7 @@ def test_every_field_changes_the_key(name):
 
 def test_no_field_is_left_out_of_the_key():
     together = {"loss", "group"}  # neither changes alone
-    fixed = {"optimizer", "cost_s"}  # one value; not part of the key
+    fixed = {"cost_s"}  # not part of the key
     assert {field.name for field in fields(Recipe)} == set(OTHER) | together | fixed
     assert replace(SFT, loss="grpo", group=8).key("tiny", 0, None) != replace(SFT, loss="grpo", group=4).key("tiny", 0, None)
     assert replace(SFT, loss="grpo", group=8).key("tiny", 0, None) != replace(SFT, loss="dapo", group=8).key("tiny", 0, None)
@@ -52,6 +53,12 @@ def test_a_task_of_another_version_changes_the_key(monkeypatch):
         (dict(loss="ppo"), "its loss 'ppo' is not one of"),
         (dict(loss="grpo"), "a policy loss needs a group above 1"),
         (dict(group=8), "a policy loss needs a group above 1"),
+        (dict(data="raft"), "a policy loss needs a group above 1 .raft too."),
+        (dict(data="scraped"), "its data 'scraped' is not known; use gold, off_policy, raft"),
+        (dict(loss="grpo", group=8, data="raft"), "a policy loss samples its own data, not 'raft'"),
+        (dict(storage="int8"), "its storage 'int8' is not known; use fp32, bf16, bf16_sr, fp16"),
+        (dict(mask="high"), "its mask 'high' is not known; use None, principal"),
+        (dict(rotate=True, base=None), "there is no base to rotate"),
         (dict(loss="grpo", group=5), "16 completions do not divide into groups of 5"),
         (dict(optimizer="lion"), "its optimizer 'lion' is not known"),
         (dict(schedule="cosine"), "neither constant nor linear"),
@@ -74,13 +81,51 @@ def test_arms_of_one_base_are_paired_by_problem():
     assert twin.data_seed_offset != rlvr.data_seed_offset != recipes.get("pretrain", "tiny").data_seed_offset
 
 
-def test_no_recipe_decays_weights():
-    assert {recipe.weight_decay for recipe in RECIPES.values()} == {0.0}
+def test_only_the_arms_named_for_it_decay_weights():
+    decaying = {recipe.arm for recipe in RECIPES.values() if recipe.weight_decay}
+    assert decaying == {"rlvr_wd", "sft_wd", "rlvr_adam", "sft_adam"}
+
+
+FACTORS = {
+    "raft": {"loss", "data"},
+    "rlvr_dr": {"loss"}, "rlvr_dapo": {"loss", "clip_high"}, "rlvr_kl": {"kl"},
+    "rlvr_adam": {"optimizer", "weight_decay"}, "rlvr_sgd": {"optimizer", "lr"}, "rlvr_wd": {"weight_decay"},
+    "rlvr_lr03": {"lr"}, "rlvr_lr3": {"lr"}, "rlvr_lr10": {"lr"},
+    "rlvr_bf16": {"storage"}, "rlvr_bf16_sr": {"storage"}, "rlvr_fp16": {"storage"},
+    "rlvr_rotated": {"rotate"}, "rlvr_sgd_rotated": {"optimizer", "lr", "rotate"}, "rlvr_conv": {"base"},
+    **{f"sparse_{mask}": {"mask"} for mask in recipes.MASKS},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("arm", FACTORS)
+def test_an_arm_differs_from_rlvr_in_its_factor_alone(arm):
+    """Snapshots and cost aside: they change no weight."""
+    here, rlvr = recipes.get(arm, "tiny"), recipes.get("rlvr", "tiny")
+    differing = {f.name for f in fields(Recipe) if f.name != "cost_s" and getattr(here, f.name) != getattr(rlvr, f.name)}
+    assert differing == FACTORS[arm] | {"arm", "snapshots"}
+
+
+def test_learning_rates_are_swept_by_the_stated_factors():
+    base = recipes.get("rlvr", "tiny").lr
+    ratios = [recipes.get(f"rlvr_lr{name}", "tiny").lr / base for name in ("03", "3", "10")]
+    assert ratios == pytest.approx([0.3, 3, 10])
+
+
+def test_an_off_policy_arm_is_graded_in_either_format_on_the_problems_of_its_twin():
+    off, sft = recipes.get("sft_off", "tiny"), recipes.get("sft", "tiny")
+    assert (off.task, off.graded, sft.graded) == ("addition", "prefixed_addition", "addition")
+    assert set(off.tasks()) == {"addition", "prefixed_addition"}
+    assert off.problems_per_step == sft.problems_per_step and off.data_seed_offset == sft.data_seed_offset
+
+
+def test_every_base_is_an_arm_of_its_scale():
+    for (_, scale), recipe in RECIPES.items():
+        assert recipe.base is None or recipes.get(recipe.base, scale).base is None
 
 
 def test_an_arm_that_a_scale_does_not_offer_is_none():
-    assert recipes.get("rlvr", "large") is None
-    assert recipes.arms("tiny") == ("pretrain", "sft", "rlvr", "rlvr_twin")
+    assert recipes.get("rlvr", "large") is None and recipes.arms("large") == ()
+    assert recipes.arms("tiny")[:4] == ("pretrain", "sft", "rlvr", "rlvr_twin")
 
 
 def test_planning_imports_no_torch():

@@ -99,6 +99,86 @@ def test_a_diverging_run_caches_nothing(cache_folder, few_steps, no_evaluation, 
     assert not [path for path in cache_folder.iterdir() if path.is_dir()]
 
 
+def test_a_run_without_signal_caches_nothing(cache_folder, few_steps, no_evaluation, monkeypatch):
+    from harness.training import rlvr
+
+    monkeypatch.setattr(rlvr, "rewards", lambda tokenizer, task, problems, rollout: torch.zeros(len(problems)))
+    for arm in ("rlvr", "raft"):
+        with pytest.raises(TrainingError, match=f"The {arm} run of seed 0 at scale tiny has no signal"):
+            run(arm)
+        assert cache.find(Request(arm, "tiny", 0)) is None and not Request(arm, "tiny", 0).record.exists()
+
+
+def test_a_rotated_run_starts_from_the_same_function_and_goes_back(trained):
+    """The base of its update is the unrotated base to fp32 rounding; the update's norm is kept."""
+    from harness.interventions import rotate_back
+
+    rotated, plain = run("rlvr_rotated"), trained["rlvr"]
+    change, home = rotated.change(), rotate_back(rotated.change(), rotated.change().head_map)
+    assert plain.change().head_map is None
+    values = [name for name in change.base if name.endswith(("v_proj", "o_proj"))]
+    assert len(values) == 4
+    for name, w0 in plain.change().base.items():
+        assert torch.equal(change.base[name], w0) != (name in values)
+        torch.testing.assert_close(home.base[name], w0, rtol=0, atol=1e-6)
+    assert dict(home.norm()) == pytest.approx(dict(change.norm()))
+    models = [tiny.build(0) for _ in range(2)]
+    for (model, _), weights in zip(models, (rotated.weights(0), plain.weights(0)), strict=True):
+        train.load_weights(model, weights)
+    ids = models[0].tokenizer(["07+42=49.", "s:4172="], padding=True, return_tensors="pt")["input_ids"]
+    with torch.no_grad():
+        one, other = (model(ids).logits for model, _ in models)
+    torch.testing.assert_close(one, other, rtol=0, atol=1e-5)
+
+
+def test_arms_of_one_seed_share_their_rotation(trained):
+    first, second = run("sft_rotated").weights(0), run("rlvr_sgd_rotated").weights(0)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_sparse_run_moves_its_half_of_every_matrix(trained):
+    update = run("sparse_low").change().update
+    assert all((d != 0).float().mean() == pytest.approx(0.5, abs=0.01) for d in update.values())
+
+
+def test_an_off_policy_arm_is_graded_by_its_twin(trained):
+    found = run("sft_off")
+    assert found.manifest["graded"] == "prefixed_addition"
+    assert set(found.capability) == {"addition", "prefixed_addition", "sorting"}
+    first = {arm: run(arm).log[0]["loss"] for arm in ("sft", "sft_off")}
+    assert first["sft"] != first["sft_off"]
+
+
+def test_capability_is_known_at_every_snapshot(cache_folder, few_steps, dense_reward, monkeypatch):
+    """Gain is accuracy over step 0, on the task that the arm is graded by."""
+    told = iter([0.2, 0.3, 0.7, 0.7, *[0.4, 0.5, 0.9, 0.9]])
+    monkeypatch.setattr(train, "capability", lambda model, tokenizer, tasks: dict.fromkeys([t.name for t in tasks], next(told)))
+    run("pretrain")
+    found = run("rlvr")
+    assert {step: seen["addition"] for step, seen in found.capability_by_step.items()} == {0: 0.4, 1: 0.5, 4: 0.9}
+    assert found.gain() == pytest.approx(0.5) and found.gain(1) == pytest.approx(0.1) and found.gain(0) == 0.0
+    change = found.change()
+    assert [(step, each.capability["sorting"]) for step, each in change.trajectory] == [(1, 0.5), (4, 0.9)]
+    assert change.gain == pytest.approx(0.5) and change.trajectory[0][1].gain == pytest.approx(0.1)
+    assert change.matched(change.trajectory[0][1], on="gain").match["step"] == 1
+
+
+def test_capability_by_step_reads_the_weights_of_that_step(cache_folder, few_steps, dense_reward, monkeypatch):
+    seen = []
+
+    def head(model, tokenizer, tasks):
+        seen.append(model.lm_head.weight.detach().clone())
+        return {task.name: 0.5 for task in tasks}
+
+    monkeypatch.setattr(train, "capability", head)
+    for arm in ("pretrain", "rlvr"):
+        seen.clear()
+        found = run(arm)
+        for step, weight in zip(found.steps, seen, strict=False):
+            assert torch.equal(weight, found.weights(step)["lm_head.weight"]), step
+        assert torch.equal(seen[-1], found.weights()["lm_head.weight"].bfloat16().float())
+
+
 def test_capability_comes_from_lm_eval_for_every_task_of_the_lineage(cache_folder, few_steps, monkeypatch):
     """A model of four steps knows nothing, and says so in numbers."""
     monkeypatch.setattr(train, "EVALUATED", 20)

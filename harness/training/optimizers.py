@@ -1,0 +1,44 @@
+"""The optimizer that a recipe names.
+
+    adamw   w <- w - lr (m^ / (sqrt(v^) + eps) + wd w)     decay beside the gradient
+    adam    the same without decay, on g + wd w            decay inside the gradient (L2): the moments see it
+    sgd     u <- .9 u + g + wd w,   w <- w - lr u          momentum .9, no dampening
+
+Source: Kingma & Ba 1412.6980, Loshchilov & Hutter 1711.05101.
+Trap: at weight decay 0 adam is adamw, bit for bit: an arm that is to differ from its adamw twin must decay.
+"""
+
+import torch
+from torch import nn
+
+from harness.interventions.sparse_mask import restrict, sparse_masks
+from harness.training.recipes import Recipe
+from harness.training.runs import projections
+
+MOMENTUM = 0.9
+
+
+def build(recipe: Recipe, model: nn.Module, seed: int) -> torch.optim.Optimizer:
+    """A fresh optimizer of the model's parameters; the loop sets its learning rate anew at every step.
+
+    Where the recipe has a mask, the entries under it are all that it moves; which they are is settled here, on the weights
+    as they are now.
+
+    Args:
+        recipe: names the optimizer, its settings and the mask.
+        seed: of the run; draws the entries where a mask is larger than the recipe's fraction.
+    """
+    optimizer = _named(recipe, [p for p in model.parameters() if p.requires_grad])
+    if recipe.mask:
+        matrices = projections(dict(model.named_parameters()))
+        generator = torch.Generator().manual_seed(seed)
+        restrict(optimizer, matrices, sparse_masks(matrices, recipe.mask, generator, recipe.mask_fraction))
+    return optimizer
+
+
+def _named(recipe: Recipe, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    common = dict(lr=recipe.lr, weight_decay=recipe.weight_decay)
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(parameters, momentum=MOMENTUM, **common)
+    kind = torch.optim.AdamW if recipe.optimizer == "adamw" else torch.optim.Adam
+    return kind(parameters, betas=recipe.betas, eps=recipe.eps, fused=True, **common)

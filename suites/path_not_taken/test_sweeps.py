@@ -1,0 +1,163 @@
+"""Nightly: learning rate, storage, losses, masks, data and how well the base is trained, one factor at a time."""
+
+import harness as h
+from suites.path_not_taken.paper import PAPER, SWEEPS
+
+
+def rank_correlation(values):
+    """Spearman's correlation of values with their order; no ties among densities of thousands of entries."""
+    n = len(values)
+    ranks = [sorted(values).index(value) for value in values]
+    return 1 - 6 * sum((rank - i) ** 2 for i, rank in enumerate(ranks)) / (n * (n * n - 1))
+
+
+@PAPER.claim(
+    "sparsity-falls-with-lr",
+    says="The larger the learning rate, the fewer entries bf16 hides",
+    source="Sec. 4.3: a higher learning rate makes the sparsity vanish (H04)",
+    metric="Spearman correlation of learning rate (.3, 1, 3, 10 times) with the share of entries equal in bf16",
+    bound=h.below(-0.9),
+    null=h.variant(matched=True),
+    no_plant="four densities in order would test Spearman's formula",
+    expect={"tiny": "supported"},
+    family=SWEEPS,
+    nightly=True,
+)
+def test_sparsity_falls_with_lr(rlvr_lr03, rlvr, rlvr_lr3, rlvr_lr10, matched=False):
+    """The null gives the four updates one norm: if the order stayed, it would not be the size that decides."""
+    arms = (rlvr_lr03, rlvr, rlvr_lr3, rlvr_lr10)
+    if matched:
+        arms = tuple(arm.scaled(1e-3 / arm.relative_norm()) for arm in arms)
+    hidden = [-sum((h.change_density(arm) * arm.sizes).values()) for arm in arms]
+    return rank_correlation(hidden)
+
+
+@PAPER.claim(
+    "bf16-weights-starve",
+    says="Weights kept in bf16 and rounded to nearest miss over 10 points of the changes that stochastic rounding lets through",
+    source="Sec. 3.3, Cor. 3.6; control of H02: stochastic rounding is dense",
+    metric="change density in bf16, stochastic rounding - rounding to nearest, after every step",
+    bound=h.above(0.1),
+    within="weighted",
+    null=h.swap(rlvr_bf16_sr="rlvr_bf16"),
+    no_plant="an update built to be hidden is sparsity-is-storage's plant",
+    expect={"tiny": "supported"},
+    family=SWEEPS,
+    nightly=True,
+)
+def test_bf16_weights_starve(rlvr_bf16_sr, rlvr_bf16):
+    return h.change_density(rlvr_bf16_sr) - h.change_density(rlvr_bf16)
+
+
+@PAPER.claim(
+    "off-policy-sft-distorts-spectrum",
+    says="SFT on a format that the base does not use moves the singular values over 3 times as much as RLVR, at equal norm",
+    source="Sec. 4.1, Fig. 4 (H08), with off-policy data",
+    metric="NSS, off-policy SFT matched on update norm over RLVR",
+    bound=h.above(3.0, on="log"),
+    null=h.null("isotropic", on="*"),
+    plant=h.plant("scaled_spectrum", on="sft_off"),
+    floor=h.swap(rlvr="rlvr_twin"),
+    expect={"tiny": "open"},
+    family=SWEEPS,
+    nightly=True,
+)
+def test_off_policy_sft_distorts_spectrum(rlvr, sft_off):
+    return h.normalized_spectral_shift(sft_off.matched(rlvr, on="update_norm")) / h.normalized_spectral_shift(rlvr)
+
+
+@PAPER.claim(
+    "off-policy-sft-distorts-spectrum-converged",
+    says="On a base trained 2.6 times as long, off-policy SFT moves the singular values over 3 times as much as RLVR",
+    source="Sec. 4.1, Fig. 4 (H08), with off-policy data and a converged base",
+    metric="NSS, off-policy SFT matched on update norm over RLVR",
+    bound=h.above(3.0, on="log"),
+    null=h.null("isotropic", on="*"),
+    plant=h.plant("scaled_spectrum", on="sft_off_conv"),
+    expect={"tiny": "open"},
+    family=SWEEPS,
+    nightly=True,
+)
+def test_off_policy_sft_distorts_spectrum_converged(rlvr_conv, sft_off_conv):
+    matched = sft_off_conv.matched(rlvr_conv, on="update_norm")
+    return h.normalized_spectral_shift(matched) / h.normalized_spectral_shift(rlvr_conv)
+
+
+@PAPER.claim(
+    "energy-off-principal-converged",
+    says="On a base trained 2.6 times as long, RLVR's update has less principal energy than noise would have",
+    source="Sec. 4.2 read as energy (H06), with a converged base",
+    metric="|U_k' D V_k|_F^2 / |D|_F^2 over k^2/(mn), k the top sixteenth",
+    bound=h.below(0.8, on="log"),
+    null="isotropic",
+    plant=h.plant("principal_block", must="refuted"),
+    expect={"tiny": "open"},
+    family=SWEEPS,
+    nightly=True,
+)
+def test_energy_off_principal_converged(rlvr_conv):
+    return h.principal_enrichment(rlvr_conv, fraction=1 / 16)
+
+
+@PAPER.claim(
+    "raft-moves-like-rlvr",
+    says="Rejection-sampled SFT on the policy's own answers moves the weights as far as RLVR in equal steps, within a factor 2",
+    source="2505.11711: on-policy data, not the loss, makes updates small (H28)",
+    metric="update norm, RAFT over RLVR, equal steps",
+    bound=h.equivalent(0.5, 2.0, on="log"),
+    null=h.swap(raft="pretrain"),
+    no_plant="RLVR's own twin would pass by construction",
+    expect={"tiny": "supported"},
+    family=SWEEPS,
+    nightly=True,
+)
+def test_raft_moves_like_rlvr(raft, rlvr):
+    return raft.norm() / rlvr.norm()
+
+
+@PAPER.claim(
+    "complement-learns-more",
+    says="Trained on the complement of the principal weights RLVR gains more than on the principal ones, at equal count",
+    source="Table 4: 55.4 against 53.8 (H12)",
+    metric="held-out exact match, complement and principal masks of one half each",
+    bound=h.greater(0.0),
+    null=h.swap(sparse_complement="sparse_principal"),
+    no_plant="an arm that is right by construction would test lm-eval",
+    expect={"tiny": "open"},
+    family=SWEEPS,
+    nightly=True,
+)
+def test_complement_learns_more(sparse_complement, sparse_principal):
+    return sparse_complement.capability["addition"], sparse_principal.capability["addition"]
+
+
+def enrichment_ratio(arm, rlvr):
+    """Principal enrichment over that of GRPO's update."""
+    return h.principal_enrichment(arm, fraction=1 / 16) / h.principal_enrichment(rlvr, fraction=1 / 16)
+
+
+LOSS = dict(
+    source="Sec. 4 uses DAPO; GRPO and Dr. GRPO are reported to agree",
+    metric="principal enrichment over that of GRPO",
+    bound=h.equivalent(0.5, 2.0, on="log"),
+    null="isotropic",
+    no_plant="GRPO's own twin would pass by construction",
+    expect={"tiny": "supported"},
+    family=SWEEPS,
+    nightly=True,
+)
+
+
+@PAPER.claim("dr-grpo-has-grpo-geometry", says="Dr. GRPO's update is as principal as GRPO's, within a factor 2", **LOSS)
+def test_dr_grpo_has_grpo_geometry(rlvr_dr, rlvr):
+    return enrichment_ratio(rlvr_dr, rlvr)
+
+
+@PAPER.claim("dapo-has-grpo-geometry", says="DAPO's update is as principal as GRPO's, within a factor 2", **LOSS)
+def test_dapo_has_grpo_geometry(rlvr_dapo, rlvr):
+    return enrichment_ratio(rlvr_dapo, rlvr)
+
+
+@PAPER.claim("kl-has-grpo-geometry", says="With a KL term the update is as principal as without, within a factor 2", **LOSS)
+def test_kl_has_grpo_geometry(rlvr_kl, rlvr):
+    return enrichment_ratio(rlvr_kl, rlvr)
