@@ -228,21 +228,27 @@ class Controller:
         """Takes a claim's rows from its report, in whichever process it ran."""
         text = getattr(report, "claim_rows", None)
         if text is not None and self.ledger is not None:
-            self.ledger.receive(json.loads(text))
+            try:
+                self.ledger.receive(json.loads(text))
+            except HarnessError as error:  # the disk is full, say: the session goes on, fails, and keeps what it has
+                self.problem = str(error)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Judges whole families and writes; a final verdict that contradicts its registration fails the session."""
-        if self.ledger is None or not self.ledger.claims:
+        if self.ledger is None:
             return
-        try:
-            self.ledger.close()
-        except HarnessError as error:
-            self.problem = str(error)
+        if self.ledger.claims:
+            try:
+                self.ledger.close()
+            except HarnessError as error:
+                self.problem = str(error)
         if (self.problem or self.ledger.flips()) and session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter) -> None:
         """Prints the verdict table, and appends it to the job summary where a CI names one."""
+        if self.problem:
+            terminalreporter.write_line(f"ERROR {self.problem}", red=True)
         if self.ledger is None or not self.ledger.claims:
             return
         markup = terminalreporter.hasmarkup
@@ -251,8 +257,6 @@ class Controller:
         terminalreporter.write_line(self.ledger.summary(width=width, color=markup))
         for line in self.ledger.flips():
             terminalreporter.write_line(f"FLIP {line}", red=True)
-        if self.problem:
-            terminalreporter.write_line(f"ERROR {self.problem}", red=True)
         if os.environ.get("GITHUB_STEP_SUMMARY"):
             with open(os.environ["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as page:
                 page.write(self.ledger.markdown() + "\n")

@@ -1,7 +1,8 @@
 """A hash of what a claim's body computes, so that a changed body without a new version is seen.
 
-Hashed: the body's syntax tree, and those of the functions, classes and constants of the same file that it reaches by
-name. Not hashed: comments, formatting, docstrings, decorators, type hints of arguments, other files.
+Hashed: the body's syntax tree, and those of the functions, classes and constants that it reaches by name, in the same file
+or imported from a file of the same folder (a suite's paper.py). Not hashed: comments, formatting, docstrings, decorators,
+type hints of arguments, files elsewhere (the harness has versions of its own).
 Trap: `ast.dump` and `ast.unparse` differ between Python versions; the tree is written out here, leaving out empty fields.
 """
 
@@ -11,6 +12,8 @@ import hashlib
 import inspect
 import json
 import linecache
+import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -28,7 +31,7 @@ def body_sha(body: Callable[..., Any]) -> str:
     node = _function_at(source, body.__name__, line) if source else None
     if node is None:
         raise SpecError(f"the source of the claim body {body.__name__!r} cannot be read: write it as a def in a file.")
-    reached = _reach(node, _top_level(source))
+    reached = _reach(node, {**_siblings(source, file), **_top_level(source)})
     text = json.dumps([_canonical(node, name=False), reached], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -59,6 +62,22 @@ def _top_level(source: str) -> dict[str, list[ast.stmt]]:
             continue
         for name in names:
             defined.setdefault(name, []).append(statement)
+    return defined
+
+
+def _siblings(source: str, file: str) -> dict[str, list[ast.stmt]]:
+    """Statements that define names of files in the same folder from which this one imports, under the imported names too."""
+    defined: dict[str, list[ast.stmt]] = {}
+    for statement in _tree(source).body:
+        if not isinstance(statement, ast.ImportFrom) or statement.level or statement.module is None:
+            continue
+        other = getattr(sys.modules.get(statement.module), "__file__", None)
+        if other is None or os.path.dirname(os.path.abspath(other)) != os.path.dirname(os.path.abspath(file)):
+            continue
+        linecache.checkcache(other)
+        theirs = _top_level("".join(linecache.getlines(other)))
+        imported = {alias.asname or alias.name: theirs[alias.name] for alias in statement.names if alias.name in theirs}
+        defined |= theirs | imported
     return defined
 
 

@@ -5,6 +5,7 @@ with the arms replaced as the control says. Every call is one row of the table `
 finite is stored as missing with status "nonfinite", never as a number.
 """
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from harness.claims import Claim, Control
 from harness.engine import plan
 from harness.engine.lab import Lab
+from harness.spectra import matching
 
 METRIC_VERSION = 1
 
@@ -77,7 +79,8 @@ def _row(
     label = control.label() if control else None
     given = lab.arguments(claim, seed, control, purpose=f"{claim.id}|{role}|{label}")
     keywords = dict(control.args) if control and control.name == "variant" else {}
-    replicate = claim.reduce(body(**{**handles, **given, **keywords}))
+    with matching.recorded() as matches:
+        replicate = claim.reduce(body(**{**handles, **given, **keywords}))
     return {
         "claim_id": claim.id,
         "scale": lab.scale,
@@ -94,6 +97,7 @@ def _row(
         "names": _listed(replicate.names),
         "values": _listed(replicate.values),
         "status": replicate.status,
+        "matches": json.dumps(matches) if matches else None,
         "metric_version": METRIC_VERSION,
         "run_keys": lab.run_keys(claim, seed),
         "nodeid": nodeid,

@@ -58,7 +58,7 @@ control string            | arms strings             | model string             
 seed int!                 | metric string            | within string            | value float
 value2 float              | names strings            | values floats            | status string!
 metric_version int        | run_keys strings         | nodeid string            | duration_s float
-attempt int
+attempt int               | matches string
 """
 _VERDICTS = """
 run_id string!            | claim_id string!         | scale string!            | paper string!

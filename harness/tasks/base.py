@@ -8,6 +8,7 @@ The verifier is one regular expression for the form and equality for the content
 expression, so a reward and an exact match are the same number.
 """
 
+import abc
 import dataclasses
 import hashlib
 import random
@@ -31,7 +32,7 @@ class Problem:
 
 
 @dataclasses.dataclass(frozen=True)
-class Task:
+class Task(abc.ABC):
     """A family of problems. Subclasses are frozen dataclasses whose fields are the size of the problem space.
 
     Prompts of one family have equal length in tokens, so a batch of prompts never needs padding.
@@ -45,9 +46,9 @@ class Task:
     held_out: ClassVar[int] = 8  # one group in so many is a test group
     bos: ClassVar[bool] = True  # whether the tokenizer's special tokens go in front of the prompt
 
+    @abc.abstractmethod
     def space(self) -> Iterator[Problem]:
         """Every problem of the family, in a fixed order."""
-        raise NotImplementedError
 
     @property
     def max_new_tokens(self) -> int:

@@ -83,3 +83,22 @@ def test_a_body_without_a_file_is_refused():
     exec("def body(rlvr):\n    return rlvr", scope)
     with pytest.raises(SpecError, match="write it as a def in a file"):
         body_sha(scope["body"])
+
+
+@pytest.mark.parametrize("changed", ["LIMIT = 2", "def scale(x):\n    return x * LIMIT + 1"], ids=["constant", "function"])
+def test_what_a_body_imports_from_its_own_folder_is_hashed_too(tmp_path, monkeypatch, changed):
+    """A constant behind an imported function, and the function itself; a file elsewhere does not count."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    common = "LIMIT = 1\n\n\ndef scale(x):\n    return x * LIMIT\n"
+    suite = "from {module} import scale\nfrom json import dumps\n\n\ndef body(rlvr):\n    return scale(rlvr)\n"
+    found = []
+    for n, text in enumerate((common, common, f"{common}\n\n{changed}\n")):
+        module = f"common_{changed[:3].strip().lower()}_{n}"
+        (tmp_path / f"{module}.py").write_text(text)
+        path = tmp_path / f"suite_{n}.py"
+        path.write_text(suite.format(module=module))
+        spec = importlib.util.spec_from_file_location(f"suite_{module}", path)
+        loaded = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(loaded)
+        found.append(body_sha(loaded.body))
+    assert found[0] == found[1] != found[2]

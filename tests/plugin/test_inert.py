@@ -29,7 +29,7 @@ def test_help_imports_nothing_heavy():
 
 
 def test_a_session_without_claims_writes_and_prints_nothing(tmp_path):
-    (tmp_path / "test_plain.py").write_text("def test_plain():\n    assert True is not False\n")
+    (tmp_path / "test_plain.py").write_text("def test_plain():\n    assert sorted([2, 1]) == [1, 2]\n")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "harness.plugin", "-p", "no:cacheprovider", "-p", "no:benchmark"],
         cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,

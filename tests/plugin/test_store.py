@@ -82,3 +82,17 @@ def test_two_sessions_at_once_both_land(suite):
     ]
     assert [process.wait(timeout=120) for process in running] == [0, 0]
     assert suite.query("SELECT count(*) AS n, count(DISTINCT run_id) AS runs FROM verdicts") == [{"n": 2, "runs": 2}]
+
+
+@mark.parametrize("method", ["journal", "commit"])
+def test_a_disk_that_fills_up_midway_fails_the_session_in_one_sentence(suite, method):
+    """The store refuses in the controlling process, as it does with no space left."""
+    (suite.folder / "conftest.py").write_text(
+        'pytest_plugins = ["harness.plugin"]\n'
+        "from harness.errors import StoreError\nfrom harness.store.writer import Session\n\n\n"
+        f'def full(self, *_):\n    raise StoreError("cannot write results: No space left on device")\n\n\nSession.{method} = full\n'
+    )
+    done = suite.write(BODY).run()
+    assert done.returncode == 1, done.stdout
+    assert "ERROR cannot write results: No space left" in done.stdout and "INTERNALERROR" not in done.stdout
+    assert suite.query("FROM complete_runs") == []

@@ -5,7 +5,7 @@ import torch
 
 from harness import nulls
 from harness.errors import MeasureError
-from harness.spectra import Change
+from harness.spectra import Change, matching
 
 
 def simple(norm: float, **fields) -> Change:
@@ -110,3 +110,14 @@ def test_matching_refuses_what_cannot_be_matched():
     for one, other in ((SLOW, simple(1.0, label="short")), (simple(1.0, label="short"), SLOW)):
         with pytest.raises(MeasureError, match="short has no trajectory"):
             one.matched(other, on="steps")
+
+
+def test_matches_inside_a_block_are_recorded_with_both_labels(weights):
+    base = {"q": weights(6, 4)}
+    one, other = (Change.from_weights(base, {"q": base["q"] + scale * weights(6, 4)}, label=f"arm-{scale}") for scale in (0.1, 0.3))
+    with matching.recorded() as achieved:
+        one.matched(other)
+    one.matched(other)
+    [record] = achieved
+    assert (record["arm"], record["to"], record["on"]) == ("arm-0.1", "arm-0.3", "update_norm")
+    assert record["achieved"] == record["target"] and record["ratio_before"] < 1
