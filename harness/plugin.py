@@ -129,8 +129,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         return None
     from harness.engine import item as engine
 
-    names = pyfuncitem._fixtureinfo.argnames
-    handles = {name: pyfuncitem.funcargs[name] for name in names if not engine.provides(name)}
+    handles = {name: pyfuncitem.funcargs[name] for name in claim.arms if not engine.provides(name)}
     family = [_claim(other) for other in pyfuncitem.session.items if _claim(other) and _scale(other) == _scale(pyfuncitem)]
     done = engine.run(
         claim,

@@ -25,7 +25,8 @@ def faster(id, *, than, expect="supported"):
         family=MEASURES,
         version=2,
         why="version 1 asked for less time at all (a tenth of it for change-density); timed against itself the reference met 1 once, "
-        "so a margin above the clock's own spread is asked for, the same of every measure",
+        "so a margin above the clock's own spread is asked for, the same of every measure; principal-angles, first registered as "
+        "supported, read .90 on a busy machine and is open",
     )
 
 
