@@ -21,5 +21,9 @@ class MeasureError(HarnessError, ValueError):
     """A measure is undefined on this input: zero update, mismatched shapes, non-finite weights."""
 
 
+class Unmatched(MeasureError):
+    """Two arms are known but cannot be matched; the message says by how much. A claim is then inconclusive, not broken."""
+
+
 class TrainingError(HarnessError):
     """A run could not be trained or cached."""

@@ -71,10 +71,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves claims marked nightly out unless --claim-nightly asks for them; every process decides alike."""
+    """Leaves nightly claims out unless --claim-nightly asks for them; every process decides alike."""
     if config.stash[options.KEY].nightly:
         return
-    left_out = [item for item in items if _claim(item) and _claim(item).nightly]
+    from harness.engine import plan
+
+    left_out = [item for item in items if _claim(item) and plan.is_nightly(_claim(item), _scale(item))]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]

@@ -19,7 +19,9 @@ from harness.claims.verdict import (
     STRADDLES,
     SUPPORTED,
     TOO_SMALL,
+    UNMATCHED,
     Evidence,
+    NoMatch,
     Verdict,
 )
 
@@ -38,10 +40,12 @@ __all__ = [
     "SUPPORTED",
     "TOO_SMALL",
     "TRANSFORMS",
+    "UNMATCHED",
     "Bound",
     "Claim",
     "Control",
     "Evidence",
+    "NoMatch",
     "Paper",
     "Reduced",
     "Replicate",

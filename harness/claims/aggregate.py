@@ -18,6 +18,8 @@ from harness.errors import SpecError
 
 OK = "ok"
 NONFINITE = "nonfinite"
+UNMATCHED = "unmatched"
+"""Status of a replicate whose body could not match its arms: it has no value, and says by how much they were off."""
 
 
 def _mean(values: Sequence[float], weights: Sequence[float]) -> float:

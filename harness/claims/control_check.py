@@ -1,6 +1,6 @@
 """Do the controls of a claim behave? Judged by the claim's own bound, at its own alpha, unadjusted for the family.
 
-A plant that does not get its verdict, or a control that is not finite or not there for every seed: "control failed".
+A plant that does not get its verdict, or a control that is not there, not finite or not matched for every seed: "control failed".
 A null that the bound is supported on too, or that cannot be told from the claim: "null explains it". A claim and its null
 are told apart by the paired difference, whose two-sided 1 - alpha interval must lie wholly on the claim's side of 0 (for
 True/False replicates: an exact sign test of the seeds that disagree). Both checks can only take support away.
@@ -16,7 +16,7 @@ from harness.claims.controls import Control
 from harness.claims.interval import TSample
 from harness.claims.samples import Scores, place
 from harness.claims.sequence import ShareSequence, TSequence
-from harness.claims.verdict import CONTROL_FAILED, NULL_EXPLAINS, REFUTED, SUPPORTED, Evidence, Value
+from harness.claims.verdict import CONTROL_FAILED, NULL_EXPLAINS, REFUTED, SUPPORTED, Evidence, Value, unmatched
 from harness.errors import SpecError
 
 
@@ -76,6 +76,8 @@ def _check(
         return failed(f"{title} was not measured")
     if len(values) != n:
         return failed(f"{title} was measured on {len(values)} of {n} replicates")
+    if lost := unmatched(values):
+        return failed(f"{title} is unmatched in {len(lost)} of {n} replicates: {lost[0].says}")
     scores = Scores.of(claim.bound, values)
     if scores.missing:
         return failed(f"{title} is not finite in {scores.missing} of {n} replicates")

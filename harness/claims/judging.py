@@ -1,9 +1,9 @@
 """One claim and its evidence to one verdict: a pure function, without torch and without the claim's body.
 
 An interval over replicates decides: inside the bound supports, outside refutes, else inconclusive with a reason. In this order:
-non-finite, n too small, control failed, the interval against the bound, then (supported) null explains it and (either) below
-noise floor. Levels: 1 - 2 alpha (alpha at each end) for below, above, greater, equivalent and fraction; 1 - alpha for
-differs and for sequences. In a family, Holm is applied to the p-values of support and of refutation by themselves, so that
+unmatched, non-finite, n too small, control failed, the interval against the bound, then (supported) null explains it and
+(either) below noise floor. Levels: 1 - 2 alpha (alpha at each end) for below, above, greater, equivalent and fraction; 1 - alpha
+for differs and for sequences. In a family, Holm is applied to the p-values of support and of refutation by themselves, so that
 false support and false refutation each have family-wise error <= alpha under any dependence.
 """
 
@@ -30,8 +30,10 @@ from harness.claims.verdict import (
     STRADDLES,
     SUPPORTED,
     TOO_SMALL,
+    UNMATCHED,
     Evidence,
     Verdict,
+    unmatched,
 )
 from harness.errors import SpecError
 
@@ -65,7 +67,7 @@ def judge(claim: Claim, evidence: Evidence, *, alpha: float | None = None, metho
 def judge_family(pairs: Sequence[tuple[Claim, Evidence]], method: str = "t") -> list[Verdict]:
     """Judge the claims of one family together, each at its Holm level; exact and exploratory ones by themselves.
 
-    Every confirmatory claim counts, also one without a p (non-finite, n too small): it takes part as p = 1.
+    Every confirmatory claim counts, also one without a p (unmatched, non-finite, n too small): it takes part as p = 1.
 
     Raises:
         SpecError: as judge(); or confirmatory claims of one family that differ in alpha.
@@ -105,6 +107,8 @@ def _judge(claim: Claim, evidence: Evidence, levels: Levels, method: str) -> Ver
     for role, shown in (("null", nearest(nulls, scores.mean())), ("plant", nearest(plants, None))):
         if shown is not None:
             blank = replace(blank, **shown.figures(role))
+    if lost := unmatched(evidence.values):  # one is enough: the seeds that could be matched would be a selection
+        return replace(blank, reason=UNMATCHED, n=blank.n - len(lost), detail=f"unmatched: {lost[0].says}")
     if claim.bound.statistical:
         decided = _by_interval(claim, scores, levels, method, blank)
     else:
@@ -247,6 +251,8 @@ def _noise_floor(claim: Claim, evidence: Evidence) -> tuple[float | None, str]:
     name, n = claim.floor.label(), len(evidence.values)
     if evidence.floor is None or len(evidence.floor) != n:
         return None, f"the noise floor {name} was measured on {len(evidence.floor or ())} of {n} replicates"
+    if lost := unmatched(evidence.floor):
+        return None, f"the noise floor {name} is unmatched in {len(lost)} of {n} replicates: {lost[0].says}"
     finite = [value for value in evidence.floor if value is not None]
     if len(finite) < n:
         return None, f"the noise floor {name} is not finite in {n - len(finite)} of {n} replicates"

@@ -8,7 +8,7 @@ from harness.claims.clopper_pearson import ShareSample
 from harness.claims.interval import Interval, Sample, TSample, mean_of
 from harness.claims.names import unknown
 from harness.claims.sequence import SEQUENCE_MIN, ShareSequence, TSequence
-from harness.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, Value
+from harness.claims.verdict import INCONCLUSIVE, REFUTED, SUPPORTED, NoMatch, Value
 
 _METHODS: dict[str, tuple[type, type]] = {"t": (TSample, ShareSample), "sequence": (TSequence, ShareSequence)}
 
@@ -23,7 +23,8 @@ class Scores:
     @classmethod
     def of(cls, bound: Bound, values: Sequence[Value]) -> "Scores":
         """Raises SpecError where a value does not suit the bound (a pair, or not True/False)."""
-        return cls(bound, tuple(bound.score(value) if value is not None else None for value in values))
+        known = (None if isinstance(value, NoMatch) else value for value in values)
+        return cls(bound, tuple(None if value is None else bound.score(value) for value in known))
 
     @property
     def missing(self) -> int:

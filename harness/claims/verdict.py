@@ -15,9 +15,18 @@ BELOW_FLOOR = "below noise floor"
 NULL_EXPLAINS = "null explains it"
 CONTROL_FAILED = "control failed"
 NON_FINITE = "non-finite"
-REASONS = ("", STRADDLES, TOO_SMALL, BELOW_FLOOR, NULL_EXPLAINS, CONTROL_FAILED, NON_FINITE)
+UNMATCHED = "unmatched"
+REASONS = ("", STRADDLES, TOO_SMALL, BELOW_FLOOR, NULL_EXPLAINS, CONTROL_FAILED, NON_FINITE, UNMATCHED)
 
-Value = float | None | Pair
+
+@dataclass(frozen=True)
+class NoMatch:
+    """Stands where a replicate has no value because its arms could not be matched; `says` by how much."""
+
+    says: str
+
+
+Value = float | None | Pair | NoMatch
 
 
 def _number(value: Any) -> float | None:
@@ -27,7 +36,14 @@ def _number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def unmatched(series: Sequence[Value]) -> list[NoMatch]:
+    """The replicates that could not be matched, in seed order."""
+    return [value for value in series if isinstance(value, NoMatch)]
+
+
 def _value(value: Any) -> Value:
+    if isinstance(value, NoMatch):
+        return value
     if isinstance(value, (tuple, list)):
         a, b = value
         return (_number(a), _number(b))
@@ -43,22 +59,24 @@ class Evidence:
     """Replicates in seed order, on the raw scale; entry i of every series belongs to the same seed.
 
     Args:
-        values: one number or pair (a, b) per replicate; NaN and infinities become None.
+        values: one number or pair (a, b) per replicate; NaN and infinities become None; NoMatch where its arms
+            could not be matched.
         nulls, plants: the same under each control, by `Control.label()`.
-        floor: per seed |score(arm) - score(twin)| on the judged scale (`Bound.score`); None if there is no twin.
+        floor: per seed |score(arm) - score(twin)| on the judged scale (`Bound.score`), NoMatch where the twin could not be
+            matched; None if there is no twin.
     """
 
     values: tuple[Value, ...]
     nulls: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     plants: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
-    floor: tuple[float | None, ...] | None = None
+    floor: tuple[float | None | NoMatch, ...] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _values(self.values))
         for role in ("nulls", "plants"):
             object.__setattr__(self, role, {label: _values(series) for label, series in getattr(self, role).items()})
         if self.floor is not None:
-            object.__setattr__(self, "floor", tuple(_number(value) for value in self.floor))
+            object.__setattr__(self, "floor", _values(self.floor))
 
 
 @dataclass(frozen=True)
@@ -71,6 +89,7 @@ class Verdict:
             differs on the transformed scale; an infinite end is None. exact: the value farthest from the stated one.
         ci_level: level of that interval: the Holm level of the claim where it was judged in a family.
         method: t, sequence, clopper-pearson, share sequence or exact.
+        n: replicates; where some are unmatched, the others.
         p, p_adj: of "the claim is false", and after Holm; sign_flip_p: the same without normality (fixed n only).
         effect: distance from the estimate to the nearest limit in sd between seeds, positive on the claim's side.
         mde: distance beyond a limit that this n shows with 80 % power, on the judged scale (equivalent: half-width).

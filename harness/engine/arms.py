@@ -4,6 +4,7 @@
     synthetic  an update that needs no training, put on the base model's weights: exists at every scale
     base       the base model's matrices, name -> (m, n) fp32
     rng        a torch.Generator, seeded by claim, role and replicate
+    models     makes policies of changes (harness.engine.policies)
     a scale    a handle that loads that scale's model (harness.models.scales)
 
 No torch here: collection and planning read this table.
@@ -30,7 +31,7 @@ SYNTHETIC = MappingProxyType({
     "decay": Synthetic("weight decay alone, D = -3e-3 W: the sum of lr x wd of a published SFT run", "decay", (("d", 3e-3),), drawn=False),
     "sign_step": Synthetic("one Adam step of lr 1e-6 on random signs", "sign_step", (("lr", 1e-6),)),
 })  # fmt: skip
-HELPERS = ("base", "rng")
+HELPERS = ("base", "rng", "models")
 
 
 def trained() -> tuple[str, ...]:

@@ -24,7 +24,7 @@ def lines(cells: Sequence[tuple[Claim, str]], settings: Settings) -> list[str]:
             continue
         wanted.update(dict.fromkeys(plan.needs(claim, scale, settings.replicates)))
     missing = {plan.Need(r.arm, r.scale, r.seed) for r in cache.missing(cache.Request(n.arm, n.scale, n.seed) for n in wanted)}
-    seconds = {arm: recipe.cost_s for (arm, _), recipe in recipes.RECIPES.items()}
+    seconds = {cell: recipe.cost_s for cell, recipe in recipes.RECIPES.items()}
     head = f"{len(cells)} claims x {settings.seeds} seeds, {len(skipped)} skipped"
     table = plan.describe(list(wanted), set(wanted) - missing, seconds)
     return [head, *skipped, *table.splitlines()]

@@ -2,7 +2,7 @@
 
 Rows of table measurements are matched by seed: a replicate is what the claim, its nulls, its plants and its twin gave for one
 seed. Families are judged together (Holm inside paper x scale x family). A value that is missing stays missing: it makes the
-claim or its control non-finite, and is never dropped.
+claim or its control non-finite or unmatched, and is never dropped.
 """
 
 import json
@@ -12,7 +12,9 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from harness.claims import Claim, Evidence, Verdict, judge, judge_family
+from harness.claims import Claim, Evidence, NoMatch, Verdict, judge, judge_family
+from harness.claims.aggregate import UNMATCHED
+from harness.claims.samples import Scores
 from harness.errors import StoreError
 
 Row = Mapping[str, Any]
@@ -63,20 +65,24 @@ def evidence_from(claim: Claim, rows: Iterable[Row]) -> Evidence:
 
 
 def _value(claim: Claim, row: Row) -> Any:
-    """One replicate as `Bound.score` takes it: a number, a pair, or None."""
+    """One replicate as `Evidence` takes it: a number, a pair, None, or what kept its arms from being matched."""
+    if row["status"] == UNMATCHED:
+        return NoMatch(json.loads(row["matches"])[0]["unmatched"])
     if row["status"] != "ok" or row["value"] is None:
         return None
     return row["value"] if row["value2"] is None else (row["value"], row["value2"])
 
 
-def _floor(claim: Claim, values: Sequence[Any], twins: Sequence[Any]) -> tuple[float | None, ...]:
+def _floor(claim: Claim, values: Sequence[Any], twins: Sequence[Any]) -> tuple[float | None | NoMatch, ...]:
     """|f(arm) - f(twin)| on the judged scale, seed by seed; None where one of the two is missing."""
-    pairs = [(_score(claim, value), _score(claim, twin)) for value, twin in zip(values, twins, strict=True)]
-    return tuple(None if a is None or b is None else abs(a - b) for a, b in pairs)
+    return tuple(_distance(claim, value, twin) for value, twin in zip(values, twins, strict=True))
 
 
-def _score(claim: Claim, value: Any) -> float | None:
-    return None if value is None else claim.bound.score(value)
+def _distance(claim: Claim, value: Any, twin: Any) -> float | None | NoMatch:
+    if isinstance(twin, NoMatch):
+        return twin
+    a, b = Scores.of(claim.bound, (value, twin)).values
+    return None if a is None or b is None else abs(a - b)
 
 
 def provisional(claim_row: Row, rows: Iterable[Row], family_size: int, judged: str = "regression") -> Verdict:

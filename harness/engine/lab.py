@@ -11,6 +11,7 @@ from functools import lru_cache
 from harness import nulls
 from harness.claims import Claim, Control
 from harness.engine import arms, plan
+from harness.engine.policies import Policies
 from harness.errors import SpecError
 from harness.models import scales
 from harness.models.handle import Handle
@@ -41,7 +42,8 @@ class Lab:
         self.progress = progress
         self.model_name = self.spec.model_id
         self.run = lru_cache(maxsize=None)(self._run)
-        self.change = lru_cache(maxsize=64)(self._change)
+        # a tiny change takes 3 MB with its trajectory, a real one 300: those are read again, their spectra are remembered
+        self.change = lru_cache(maxsize=64 if self.spec.source == "config" else 8)(self._change)
         self.waited_s = 0.0
         self._bases: dict[int, dict[str, Tensor]] = {}
 
@@ -72,6 +74,8 @@ class Lab:
                 given[name] = self.base(seed)
             elif name == "rng":
                 given[name] = generator(purpose, seed)
+        if "models" in names:
+            given["models"] = Policies(self, seed, [each for name, each in given.items() if arms.is_arm(name)])
         if control and control.name not in ("variant", "swap"):
             for name in self._targets(claim, control, given):
                 draw = generator(f"{purpose}|{name}", seed)

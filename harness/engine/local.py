@@ -2,7 +2,8 @@
 
 For every seed the claim's body is called on the arms themselves, then once per null, plant and noise-floor control
 with the arms replaced as the control says. Every call is one row of the table `measurements`; a value that is not
-finite is stored as missing with status "nonfinite", never as a number.
+finite is stored as missing with status "nonfinite", never as a number. Arms that cannot be matched give a row as well:
+no value, status "unmatched", and in `matches` the sentence that says by how much.
 """
 
 import json
@@ -10,9 +11,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from harness.claims import Claim, Control
+from harness.claims import Claim, Control, Replicate
+from harness.claims.aggregate import UNMATCHED
 from harness.engine import plan
 from harness.engine.lab import Lab
+from harness.errors import Unmatched
 from harness.spectra import matching
 
 METRIC_VERSION = 1
@@ -80,7 +83,10 @@ def _row(
     given = lab.arguments(claim, seed, control, purpose=f"{claim.id}|{role}|{label}")
     keywords = dict(control.args) if control and control.name == "variant" else {}
     with matching.recorded() as matches:
-        replicate = claim.reduce(body(**{**handles, **given, **keywords}))
+        try:
+            replicate = claim.reduce(body(**{**handles, **given, **keywords}))
+        except Unmatched as error:
+            replicate, matches = Replicate(None, None, UNMATCHED, None, None), [{"unmatched": str(error)}]
     return {
         "claim_id": claim.id,
         "scale": lab.scale,

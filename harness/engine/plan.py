@@ -3,7 +3,7 @@
 A plan is data. It is what `--claim-plan` prints, and what the engine trains when the cache lacks it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.claims import Claim
@@ -45,6 +45,11 @@ def unmet(claim: Claim, scale: str, *, device: str = "cpu") -> str | None:
     return None
 
 
+def is_nightly(claim: Claim, scale: str) -> bool:
+    """Whether judging the claim here takes longer than a default session has: it says so, or it needs a real model trained."""
+    return claim.nightly or (_has_weights(scale) and any(arm not in arms.SYNTHETIC for arm in arms_of(claim)))
+
+
 def needs(claim: Claim, scale: str, seeds: Iterable[int]) -> list[Need]:
     """Runs the claim needs, bases before the arms that start from them, seed by seed."""
     found: dict[Need, None] = {}
@@ -57,15 +62,15 @@ def needs(claim: Claim, scale: str, seeds: Iterable[int]) -> list[Need]:
     return list(found)
 
 
-def describe(plan: Sequence[Need], cached: set[Need], seconds: dict[str, float]) -> str:
-    """The plan as lines of text: runs by arm and scale, how many are cached, what the rest costs."""
+def describe(plan: Sequence[Need], cached: set[Need], seconds: Mapping[tuple[str, str], float]) -> str:
+    """The plan as lines of text: runs by arm and scale, how many are cached, what the rest costs by (arm, scale)."""
     groups: dict[tuple[str, str], list[Need]] = {}
     for need in plan:
         groups.setdefault((need.scale, need.arm), []).append(need)
     lines, total = [f"{'arm':<20}{'scale':<8}{'runs':>5}{'cached':>8}{'to train':>10}{'CPU-seconds':>13}"], 0.0
     for (scale, arm), members in groups.items():
         missing = [need for need in members if need not in cached]
-        cost = len(missing) * seconds.get(arm, 0.0)
+        cost = len(missing) * seconds.get((arm, scale), 0.0)
         total += cost
         lines.append(f"{arm:<20}{scale:<8}{len(members):>5}{len(members) - len(missing):>8}{len(missing):>10}{cost:>13.0f}")
     lines.append(f"{len(plan)} runs, {len(cached)} cached, about {total:.0f} CPU-seconds of training to do")
@@ -79,7 +84,7 @@ def _lineage(arm: str, scale: str) -> list[str]:
     while name is not None:
         chain.append(name)
         recipe = recipes.get(name, scale)
-        name = recipe.base if recipe else None
+        name = recipe.base if recipe and recipe.base != recipes.MODEL else None
     return chain[::-1]
 
 

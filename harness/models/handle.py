@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harness.models.scales import Scale
 
 if TYPE_CHECKING:
+    from harness.models.checkpoint import Checkpoint
     from harness.models.load import Loaded
     from torch import Tensor
 
@@ -26,6 +27,13 @@ class Handle:
     def load(self, seed: int = 0) -> "Loaded":
         """Model and tokenizer, in eval mode; remembered per seed. ModelError: see `harness.models.load.load`."""
         return _loaded(self, seed)
+
+    def checkpoint(self) -> "Checkpoint":
+        """The folder's tensors, not read yet. ModelError as in `matrices`."""
+        from harness.models import load
+        from harness.models.checkpoint import Checkpoint
+
+        return Checkpoint(load.locate(self.scale))
 
     def matrices(self) -> "dict[str, Tensor]":
         """The judged matrices of a model that lies in a folder, (m, n) fp32, without building the model.

@@ -62,12 +62,17 @@ def projections(dims: dict[str, int], judged_layers: tuple[str, ...] | None = No
     for tensor, ndim in dims.items():
         match = INSIDE_LAYER.match(tensor)
         if match and ndim == 2:
-            found.append(Matrix(tensor.removeprefix("model.").removesuffix(".weight"), int(match["layer"]), tensor))
+            found.append(Matrix(short_name(tensor), int(match["layer"]), tensor))
     if not found:
         raise ModelError("no attention or MLP matrix was found: the model must keep its layers under layers., h. or blocks.")
     depth = 1 + max(each.layer for each in found)
     kept = range(depth) if judged_layers is None else select_layers(depth, judged_layers)
     return sorted((each for each in found if each.layer in kept), key=lambda each: (each.layer, each.name))
+
+
+def short_name(tensor: str) -> str:
+    """Name in results of the projection that this tensor is."""
+    return tensor.removeprefix("model.").removesuffix(".weight")
 
 
 def select_layers(depth: int, wanted: tuple[str, ...]) -> tuple[int, ...]:

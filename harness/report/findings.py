@@ -91,7 +91,7 @@ def explains(row: Row) -> str:
     """What explains a verdict: the null, a control, the spread between seeds, or nothing but the sentence itself."""
     null = f"{row['null_name']} ({_figure(row, 'null_')})" if row["null_name"] else ""
     if row["verdict"] == "inconclusive":
-        told = row["detail"] or row["reason"] or "no detail stored"
+        told = (row["detail"] or row["reason"] or "no detail stored").rstrip(".")
         return told + (f"; about {row['n_to_settle']} seeds would settle it" if row["n_to_settle"] else "")
     if not null:
         return f"no null: {_spec(row).get('no_null') or 'none was stored'}"

@@ -40,6 +40,7 @@ class Change:
         trajectory: (step, Change) by increasing step; may hold step 0 (a zero update) and the last step.
         capability, capability_bf16: task -> score of the tuned model as trained, and as seen in bf16.
             None where this update is not that of an evaluated model (scaled, matched on norm, surrogate).
+        graded: task that the arm is graded by, a key of both; `accuracy` and `accuracy_bf16` read it.
         gain: held-out accuracy gained over the base on the task that the arm is graded by. A surrogate keeps the gain of
             the snapshot it stands in for, so that a match on gain takes the same snapshot for a null as for its arm.
         match: how `matched` got here: on, step, target, achieved, ratio (achieved over target), and for update_norm
@@ -58,6 +59,7 @@ class Change:
     trajectory: tuple[tuple[int, Change], ...] = ()
     capability: Mapping[str, float] | None = None
     capability_bf16: Mapping[str, float] | None = None
+    graded: str | None = None
     gain: float | None = None
     match: Mapping[str, Any] | None = None
     head_map: Any = None
@@ -103,6 +105,28 @@ class Change:
         """W0 + D, rounded to fp32 (the master weights) and from there to the storage format."""
         target = storage_dtype(dtype)
         return {name: (w0.double() + self.update[name]).float().to(target) for name, w0 in self.base.items()}
+
+    @property
+    def accuracy(self) -> float | None:
+        """Score of the tuned model on the task that the arm is graded by; None where no such model was evaluated."""
+        return None if self.capability is None or self.graded is None else self.capability[self.graded]
+
+    @property
+    def accuracy_bf16(self) -> float | None:
+        """The same with the weights rounded to bf16."""
+        return None if self.capability_bf16 is None or self.graded is None else self.capability_bf16[self.graded]
+
+    def last_step(self) -> Change:
+        """The update of the last optimizer step alone, on the weights before it.
+
+        Raises:
+            MeasureError: the step before the last was not kept.
+        """
+        if len(self.trajectory) < 2 or self.trajectory[-2][0] != self.trajectory[-1][0] - 1:
+            raise MeasureError(f"the last two steps of {self.label} were not both kept: its last update cannot be read.")
+        before = self.trajectory[-2][1]
+        update = {name: d - before.update[name] for name, d in self.update.items()}
+        return Change(before.tuned(), update, label=f"last step of {self.label}", arm=self.arm, seed=self.seed, run_keys=self.run_keys)
 
     def norm(self) -> PerMatrix:
         """|D|_F of each matrix."""
@@ -182,8 +206,8 @@ class Change:
             other's) and worst_matrix (largest |log| of the ratio of two matrices' norms).
 
         Raises:
-            MeasureError: an unknown `on`; other matrices or a zero update; gains that differ by more than
-                matching.GAIN_TOLERANCE or are not known; a step that was not kept.
+            MeasureError: an unknown `on`; other matrices or a zero update; gains or steps that are not known.
+            Unmatched: gains that differ by more than matching.GAIN_TOLERANCE; a step that was not kept.
         """
         return matching.match(self, other.change(), on)
 

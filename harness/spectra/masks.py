@@ -68,6 +68,7 @@ def mask_overlap(
     alpha: float = 0.3,
     rank: int | None = None,
     dtype: str | torch.dtype = "bf16",
+    density: float | None = None,
 ) -> PerMatrix:
     """Share of the changed entries that lie in M_princ or M_low, in [0, 1]; chance alpha.
 
@@ -77,6 +78,8 @@ def mask_overlap(
         alpha: fraction of the entries in the mask.
         rank: of the approximation behind M_princ; if None, an eighth of min(m, n).
         dtype: storage format in which entries count as changed.
+        density: count the entries with the largest |D| as changed instead, this share of each matrix; no format is looked
+            through then.
 
     Raises:
         MeasureError: an unknown mask, or a matrix none of whose entries changed.
@@ -85,7 +88,11 @@ def mask_overlap(
         raise MeasureError(f"unknown mask {which!r}: use 'principal' or 'low'.")
     change = change.change()
     shares = {}
-    for name, moved in changed_masks(change, dtype).items():
+    if density is None:
+        masks = changed_masks(change, dtype)
+    else:
+        masks = {name: largest(d.abs(), density) for name, d in change.update.items()}
+    for name, moved in masks.items():
         if not moved.any():
             raise MeasureError(
                 f"no entry of {name} changes in {dtype}: where its changes lie is undefined; "

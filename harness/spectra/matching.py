@@ -17,7 +17,7 @@ from dataclasses import replace
 from math import hypot, log
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import MeasureError
+from harness.errors import MeasureError, Unmatched
 
 if TYPE_CHECKING:
     from harness.spectra.change import Change
@@ -69,7 +69,8 @@ def on_gain(change: Change, other: Change) -> Change:
     """The snapshot that gained as much accuracy as `other`; the earliest of equals.
 
     Raises:
-        MeasureError: a gain is not known, or the nearest is off by more than GAIN_TOLERANCE.
+        MeasureError: a gain is not known.
+        Unmatched: the nearest is off by more than GAIN_TOLERANCE.
     """
     if other.gain is None:
         raise MeasureError(f"the gain of {other.label} is not known: only trained arms can be matched on gain.")
@@ -79,7 +80,7 @@ def on_gain(change: Change, other: Change) -> Change:
     step, nearest = min(known, key=lambda pair: abs(pair[1].gain - other.gain))
     off = nearest.gain - other.gain
     if abs(off) > GAIN_TOLERANCE:
-        raise MeasureError(
+        raise Unmatched(
             f"{change.label} and {other.label} cannot be matched on gain: the nearest snapshot ({_at(step)}) gained"
             f" {nearest.gain:.3f} against {other.gain:.3f}, {abs(off):.3f} off where {GAIN_TOLERANCE} is allowed."
         )
@@ -90,7 +91,8 @@ def on_steps(change: Change, other: Change) -> Change:
     """The snapshot of the step at which `other` ends.
 
     Raises:
-        MeasureError: a change has no trajectory, or kept no such step.
+        MeasureError: a change has no trajectory.
+        Unmatched: no such step was kept.
     """
     for each in (change, other):
         if not each.trajectory:
@@ -98,7 +100,7 @@ def on_steps(change: Change, other: Change) -> Change:
     wanted, kept = other.trajectory[-1][0], dict(change.trajectory)
     if wanted not in kept:
         nearest = min(kept, key=lambda step: abs(step - wanted))
-        raise MeasureError(
+        raise Unmatched(
             f"{change.label} and {other.label} cannot be matched on steps: {change.label} kept {sorted(kept)}, not {wanted};"
             f" the nearest is {abs(nearest - wanted)} steps off."
         )

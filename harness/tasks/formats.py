@@ -11,6 +11,7 @@ from typing import ClassVar
 from harness.errors import SpecError
 from harness.tasks.addition import Addition
 from harness.tasks.base import Problem, Task
+from harness.tasks.fewshot import FewshotAddition
 
 PREFIX = "#"
 
@@ -28,7 +29,25 @@ class PrefixedAddition(Addition):
         return PREFIX + super().demonstration(problem)
 
 
-OFF_POLICY = {"addition": "prefixed_addition"}
+@dataclasses.dataclass(frozen=True)
+class PrefixedFewshotAddition(FewshotAddition):
+    """Few-shot addition demonstrated as " #8\n", which the four solved sums of its prompt never show; graded either way."""
+
+    name: ClassVar[str] = "prefixed_fewshot_addition"
+    family: ClassVar[str] = "fewshot_addition"
+    pattern: ClassVar[str] = rf"\s*{PREFIX}?(\d+)(?!\d)"
+
+    @property
+    def max_new_tokens(self) -> int:
+        """One more, for the prefix."""
+        return super().max_new_tokens + 1
+
+    def demonstration(self, problem: Problem) -> str:
+        """A space, the prefix, the sum and a line end."""
+        return f" {PREFIX}{problem.answer}{self.end}"
+
+
+OFF_POLICY = {"addition": "prefixed_addition", "fewshot_addition": "prefixed_fewshot_addition"}
 """Task -> its twin in harness.tasks.registry whose demonstrations the base of the task would not write."""
 
 

@@ -8,12 +8,14 @@ from harness.tasks.addition import Addition
 from harness.tasks.base import Task
 from harness.tasks.chain import Chain
 from harness.tasks.fewshot import FewshotAddition
-from harness.tasks.formats import PrefixedAddition
+from harness.tasks.formats import PrefixedAddition, PrefixedFewshotAddition
 from harness.tasks.sorting import Sorting
 
 TASKS: dict[str, Task] = {
     task.name: task
-    for task in (Addition(high=49), PrefixedAddition(high=49), Sorting(length=4), Chain(terms=4), FewshotAddition())
+    for task in (
+        Addition(high=49), PrefixedAddition(high=49), Sorting(length=4), Chain(terms=4), FewshotAddition(), PrefixedFewshotAddition()
+    )
 }
 
 

@@ -19,9 +19,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 from harness.errors import SpecError, TrainingError
+from harness.models import scales
 from harness.models.paths import cache_dir
 from harness.training import recipes, runs
-from harness.training.recipes import Recipe
+from harness.training.recipes import MODEL, Recipe
 from harness.training.runs import Diverged, Run
 
 Progress = Callable[[dict], None]
@@ -47,15 +48,16 @@ class Request:
 
     @property
     def base(self) -> "Request | None":
-        """The run it starts from."""
+        """The run it starts from; None for a fresh model and for a real one."""
         arm = self.recipe.base
-        return Request(arm, self.scale, self.seed) if arm else None
+        return Request(arm, self.scale, self.seed) if arm not in (None, MODEL) else None
 
     @property
     def key(self) -> str:
-        """Content address, over the recipes of the whole lineage."""
+        """Content address, over the recipes of the whole lineage and the real model at its root."""
         base = self.base
-        return self.recipe.key(self.scale, self.seed, base.key if base else None)
+        root = scales.get(self.scale).model_id if self.recipe.base == MODEL else None
+        return self.recipe.key(self.scale, self.seed, base.key if base else root)
 
     @property
     def path(self) -> Path:

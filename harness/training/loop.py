@@ -46,9 +46,10 @@ Objective = Callable[[int], StepLoss]
 
 
 def snapshot_steps(steps: int, count: int) -> tuple[int, ...]:
-    """At most `count` steps from 0 to `steps`, both included, log-spaced between."""
+    """At most `count` steps from 0 to `steps`, both included, log-spaced between; and the last but one, so that the update of
+    the last step alone can be read."""
     between = count - 2
-    return tuple(sorted({0, steps} | {round(steps ** (i / between)) for i in range(between)}))
+    return tuple(sorted({0, steps - 1, steps} | {round(steps ** (i / between)) for i in range(between)}))
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -141,5 +142,6 @@ def _check_signal(name: dict[str, object], rewards: list[float | None]) -> None:
 
 @torch.no_grad()
 def _distance(now: list[Tensor], start: list[Tensor]) -> float:
-    """Frobenius norm of the joint update; subtracted in fp64, where a small update of a large weight is exact."""
-    return math.sqrt(sum((a.double() - b.double()).square().sum().item() for a, b in zip(now, start, strict=True)))
+    """Frobenius norm of the joint update. The fp32 difference is rounded once, to 6e-8 of itself; squares are summed in fp64."""
+    norms = (torch.linalg.vector_norm(a - b, dtype=torch.float64).item() for a, b in zip(now, start, strict=True))
+    return math.hypot(*norms)

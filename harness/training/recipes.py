@@ -25,10 +25,13 @@ from harness.errors import SpecError
 from harness.tasks import formats, registry
 from harness.tasks.base import Task
 
-LOOP_VERSION = 1
+LOOP_VERSION = 2
 """Raise it with any change to the loops, the tiny model or the tasks that changes a run's weights."""
 
 LOSSES = ("ce", "grpo", "dr_grpo", "dapo")
+MODEL = "model"
+"""Base of an arm that starts from the weights that its scale's model is released with, and not from a run."""
+
 DATA = ("gold", "off_policy", "raft")
 OPTIMIZERS = ("adamw", "adam", "sgd")
 STORAGES = ("fp32", "bf16", "bf16_sr", "fp16")  # those of harness.interventions.storage, which imports torch
@@ -83,8 +86,9 @@ class Recipe:
         mask: the entries of the matrices that may move, by a name in MASKS; all other parameters are then held. None: all move.
         mask_fraction: share of the entries of each matrix under the mask.
         rotate: the base's values are rotated inside every head first, which changes its weights and not its function.
-        snapshots: how many weights to keep, step 0 and the last included, log-spaced between.
-        base: arm whose last weights this one starts from; None starts from a fresh initialisation.
+        snapshots: how many weights to keep, step 0 and the last included, log-spaced between; the last but one comes on top.
+        base: arm whose last weights this one starts from; MODEL starts from the scale's own real weights, None from a fresh
+            initialisation.
         cost_s: CPU-seconds of one core that a run was measured to take, for the plan; not part of the key.
     """
 
@@ -135,7 +139,7 @@ class Recipe:
         require(self.loss == "ce" or self.data == "gold", f"a policy loss samples its own data, not {self.data!r}")
         sampled = self.loss != "ce" or self.data == "raft"
         require(sampled == (self.group > 1), "a policy loss needs a group above 1 (raft too), cross-entropy a group of 1")
-        require(not (self.rotate and self.base is None), "there is no base to rotate")
+        require(not (self.rotate and self.base in (None, MODEL)), "there is no run of a tiny base to rotate")
 
     @property
     def problems_per_step(self) -> int:
@@ -159,7 +163,7 @@ class Recipe:
         Args:
             scale: name of the scale.
             seed: the replicate.
-            base_key: key of the base run, None for an arm without one.
+            base_key: key of the base run, or the id of the model that an arm on MODEL starts from; None for an arm without.
         """
         spec = asdict(self)
         del spec["cost_s"]
@@ -238,7 +242,22 @@ _PRETRAIN_CHAIN = replace(
 )
 _RLVR_CHAIN = replace(_NEW_RLVR, arm="rlvr_chain", task="chain", sizes=(), base="pretrain_chain", snapshots=10, cost_s=12)
 
-RECIPES: dict[tuple[str, str], Recipe] = {
+# SmolLM2 on few-shot addition: 6 problems a step, answered 8 times by RL. The learning rate is the published one; on seed 100 the
+# reward rose from .5 to .98 in 12 steps of it. Imitating another format takes ten times as much: its loss is .02 after 30 steps.
+_SMALL_SFT = Recipe(
+    arm="sft", task="fewshot_addition", base=MODEL, steps=30, batch=6, lr=1e-6, warmup=5, snapshots=5, cost_s=130
+)
+_SMALL_RLVR = replace(_SMALL_SFT, arm="rlvr", batch=48, group=8, loss="grpo", cost_s=170)
+_SMALL = (
+    _SMALL_SFT,
+    _SMALL_RLVR,
+    replace(_SMALL_RLVR, arm="rlvr_twin", data_seed_offset=1),
+    replace(_SMALL_RLVR, arm="raft", loss="ce", data="raft"),
+    replace(_SMALL_SFT, arm="sft_off", data="off_policy", lr=1e-5),
+    replace(_SMALL_RLVR, arm="rlvr_lr10", lr=1e-5),
+)
+
+RECIPES: dict[tuple[str, str], Recipe] = {(recipe.arm, "small"): recipe for recipe in _SMALL} | {
     (recipe.arm, "tiny"): recipe
     for recipe in (
         _PRETRAIN, _SFT, _RLVR, _RLVR_TWIN, _SFT_OFF, _RAFT, *_POLICY_LOSSES, *_OPTIMIZERS, *_LEARNING_RATES, *_STORAGES,

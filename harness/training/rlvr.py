@@ -60,15 +60,14 @@ def collector(
     limits = dict(max_new_tokens=task.max_new_tokens, end=data.end_token(tokenizer, task), pad=tokenizer.pad_token_id)
 
     def collect() -> Experience:
-        problems = [problem for problem in next(stream) for _ in range(recipe.group)]
-        prompts = data.encode_prompts(tokenizer, task, problems).to(device)
-        rollout = sample(model, prompts, temperature=recipe.temperature, generator=generator, **limits)
-        earned = rewards(tokenizer, task, problems, rollout)
-        logp = completion_logps(model, rollout, temperature=recipe.temperature)
+        asked = next(stream)
+        prompts = data.encode_prompts(tokenizer, task, asked).to(device)
+        rollout = sample(model, prompts, temperature=recipe.temperature, generator=generator, group=recipe.group, **limits)
+        earned = rewards(tokenizer, task, [problem for problem in asked for _ in range(recipe.group)], rollout)
         with torch.no_grad():
-            ref = completion_logps(base, rollout, temperature=recipe.temperature)
-            kl = (grpo.k3(logp, ref) * rollout.mask).sum() / rollout.mask.sum()
-        return Experience(earned, logp, ref, rollout.mask, kl.item())
+            ref = completion_logps(base, rollout, temperature=recipe.temperature, group=recipe.group)
+            kl = (grpo.k3(rollout.logp, ref) * rollout.mask).sum() / rollout.mask.sum()
+        return Experience(earned, rollout.logp, ref, rollout.mask, kl.item())
 
     return collect
 

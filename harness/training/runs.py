@@ -2,14 +2,16 @@
 
     <key>/manifest.json                 what it is; written last, with the size of every other file
     <key>/log.json                      one row per step
-    <key>/weights-000100.safetensors    every parameter, fp32, after 100 steps
+    <key>/weights-000100.safetensors    every parameter, fp32, after 100 steps; of a real model at steps between, the judged
+                                        matrices alone, and nothing at step 0, which lies in the model's own folder
     <key>.diverged.json                 instead of a folder: the run diverged, and the sentence that says so
 
-A run's own step-0 weights are its base, so an update needs no other folder. fp32 master weights are stored; what bf16
+A tiny run's own step-0 weights are its base, so an update needs no other folder. fp32 master weights are stored; what bf16
 storage would have shown is a view of them.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +21,7 @@ from harness.errors import TrainingError
 
 if TYPE_CHECKING:
     from harness.interventions.heads import HeadMap
+    from harness.models.handle import Handle
     from harness.spectra import Change
     from torch import Tensor
 
@@ -70,6 +73,11 @@ class Run:
         return tuple(self.manifest["steps"])
 
     @property
+    def root(self) -> str | None:
+        """Id of the real model that the run started from; None where everything was trained here."""
+        return self.manifest["root"]
+
+    @property
     def capability(self) -> dict[str, float]:
         """Greedy accuracy on held-out problems by task, from lm-eval on the last weights."""
         return dict(self.manifest["capability"])
@@ -99,28 +107,53 @@ class Run:
         return json.loads((self.path / LOG).read_text())
 
     def weights(self, step: int = -1) -> "dict[str, Tensor]":
-        """Every parameter, fp32 on the CPU, by its name in the model.
+        """What was kept at a step, fp32 on the CPU, by its name in the model: every parameter, or see the top of the file.
 
         Args:
             step: one of `steps`; -1 is the last.
 
         Raises:
             TrainingError: no weights were kept at this step, or the file cannot be read.
+            ModelError: they are those of a real model whose folder cannot be read.
         """
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+        kept = self._kept(step)
+        if self.root and kept == 0:
+            checkpoint = self._real().checkpoint()
+            return {name: tensor.float() for name, tensor in checkpoint.read(list(checkpoint.shapes))}
+        return self._read(kept, lambda name: True)
 
+    def matrices(self, step: int = -1) -> "dict[str, Tensor]":
+        """The judged attention and MLP projections, fp32 (out, in), named as in `harness.models.weights`; raises as `weights`."""
+        from harness.models.weights import short_name
+
+        kept = self._kept(step)
+        if not self.root:
+            return projections(self.weights(kept))
+        first = self._real().matrices()
+        if kept == 0:
+            return first
+        return projections(self._read(kept, lambda tensor: short_name(tensor) in first))
+
+    def _kept(self, step: int) -> int:
         kept = self.steps[-1] if step == -1 else step
         if kept not in self.steps:
             raise TrainingError(f"Run {self.key} ({self.arm}, seed {self.seed}) kept steps {list(self.steps)}, not {step}.")
+        return kept
+
+    def _real(self) -> "Handle":
+        from harness.models import scales
+        from harness.models.handle import Handle
+
+        return Handle(scales.get(self.scale))
+
+    def _read(self, step: int, wanted: Callable[[str], bool]) -> "dict[str, Tensor]":
+        from safetensors import SafetensorError, safe_open
+
         try:
-            return load_file(self.path / weights_name(kept))
+            with safe_open(self.path / weights_name(step), framework="pt") as tensors:
+                return {name: tensors.get_tensor(name) for name in tensors.keys() if wanted(name)}
         except (OSError, SafetensorError) as error:
             raise TrainingError(f"The weights in {self.path} cannot be read ({error}); delete the folder to retrain.") from error
-
-    def matrices(self, step: int = -1) -> "dict[str, Tensor]":
-        """The attention and MLP projections, fp32 (out, in), named as in `harness.models.weights`."""
-        return projections(self.weights(step))
 
     def change(self) -> "Change":
         """Last weights minus first, matrix by matrix, with the kept steps between as its trajectory."""
@@ -135,6 +168,7 @@ class Run:
             path[-1][1],
             trajectory=path,
             capability_bf16=self.capability_bf16,
+            graded=self.manifest["graded"],
             head_map=self._head_map(),
             arm=self.arm,
             seed=self.seed,

@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import nn
 
 from harness.errors import TrainingError
-from harness.models import tiny
+from harness.models import scales, weights
+from harness.models.load import load
 from harness.tasks.base import Task
 from harness.training import pretrain, raft, rlvr, sft
 from harness.training.loop import run_loop, snapshot_steps
-from harness.training.recipes import LOOP_VERSION, Recipe
+from harness.training.recipes import LOOP_VERSION, MODEL, Recipe
 from harness.training.rotated import head_map
 from harness.training.runs import LOG, MANIFEST, Run, weights_name, write_file
 
@@ -45,32 +46,40 @@ def train(
 
     Raises:
         Diverged: training left the finite numbers.
-        TrainingError: the reward gives no signal, the folder cannot be written, or the scale is not one that is trained here.
+        TrainingError: the reward gives no signal, the folder cannot be written, or the recipe's base is not of its scale.
+        ModelError: the scale's real model cannot be had.
     """
-    if request.scale != "tiny":
-        raise TrainingError(f"Runs of scale {request.scale!r} cannot be trained here; the scale that can is 'tiny'.")
     recipe, started = request.recipe, time.perf_counter()
-    model, tokenizer = tiny.build(request.seed)
-    if base:
-        first = base.weights()
-        load_weights(model, head_map(first, request.seed)(first) if recipe.rotate else first)
+    scale = scales.get(request.scale)
+    real, fresh = recipe.base == MODEL, recipe.base is None
+    if real == (scale.source == "config"):
+        raise TrainingError(f"The recipe of {request.arm} starts from {recipe.base or 'nothing'}: scale {scale.name!r} cannot.")
+    first = _first(recipe, base, request.seed)
+    model, tokenizer = with_weights(request.scale, request.seed, first)
     model.to(device)
-    objective = _objective(recipe, base)(model, tokenizer, recipe, request.seed)
+    objective = _objective(recipe)(model, tokenizer, recipe, request.seed)
     name = {"arm": request.arm, "seed": request.seed, "scale": request.scale}
-    log = run_loop(
-        model, recipe, objective, name=name, progress=progress, snapshot=lambda step: _write_weights(model, folder, step)
-    )
-    if base is None:  # as released: what every arm starts from lies on the bf16 grid, and bf16 shows no rounding as a change
-        model = rounded(model)
-        _write_weights(model, folder, recipe.steps)
+    tasks, kept, by_step = evaluated_tasks(request), snapshot_steps(recipe.steps, recipe.snapshots), {}
+    judged = set(_judged(model, scale.judged_layers)) if real else None
+
+    def keep(step: int) -> None:
+        if step == recipe.steps and fresh:
+            return  # rounded first
+        if not (real and step == 0):
+            _write_weights(model, folder, step, judged if step < recipe.steps else None)
+        by_step[step] = capability(model, tokenizer, tasks)
+
+    log = run_loop(model, recipe, objective, name=name, progress=progress, snapshot=keep)
+    if fresh:  # as released: what every arm starts from lies on the bf16 grid, and bf16 shows no rounding as a change
+        model, fresh = rounded(model), False
+        keep(recipe.steps)
     trained_s = time.perf_counter() - started
-    tasks, kept = evaluated_tasks(request), snapshot_steps(recipe.steps, recipe.snapshots)
-    by_step = capability_by_step(model, tokenizer, tasks, folder, kept)
     manifest = {
         "key": request.key,
         **name,
         "recipe": asdict(recipe),
         "base": base.key if base else None,
+        "root": scale.model_id if real else None,
         "loop_version": LOOP_VERSION,
         "steps": list(kept),
         "graded": recipe.graded,
@@ -89,18 +98,46 @@ def train(
     write_file(folder / MANIFEST, _json(manifest, indent=1))
 
 
-def load_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+def with_weights(scale: str, seed: int, stored: dict[str, torch.Tensor] | None) -> tuple[nn.Module, object]:
+    """A scale's model with these weights, and its tokenizer.
+
+    Args:
+        scale: name of the scale.
+        seed: of the tiny model's initialisation.
+        stored: every parameter; None leaves the model as it comes: initialised, or as a real one is released.
+    """
+    found = load(scale, seed=seed)  # anew, never remembered: whoever asked may train it in place
+    if stored is not None:
+        load_weights(found.model, stored)
+    return found.model, found.tokenizer
+
+
+def _first(recipe: Recipe, base: Run | None, seed: int) -> dict[str, torch.Tensor] | None:
+    """The weights that a run starts from, where they are another run's."""
+    if base is None:
+        return None
+    first = base.weights()
+    return head_map(first, seed)(first) if recipe.rotate else first
+
+
+def _judged(model: nn.Module, layers: tuple[str, ...] | None) -> list[str]:
+    """Names of the parameters that claims are about, in these layers."""
+    dims = {name: p.ndim for name, p in model.named_parameters()}
+    return [each.tensor for each in weights.projections(dims, layers)]
+
+
+def load_weights(model: nn.Module, stored: dict[str, torch.Tensor]) -> None:
     """Copy stored parameters into a model of the same architecture.
 
     Raises:
         TrainingError: a name or a shape differs.
     """
     own = dict(model.named_parameters())
-    if {name: tuple(p.shape) for name, p in own.items()} != {name: tuple(w.shape) for name, w in weights.items()}:
+    if {name: tuple(p.shape) for name, p in own.items()} != {name: tuple(w.shape) for name, w in stored.items()}:
         raise TrainingError("The base run was trained on another architecture; delete it from the run cache to retrain.")
     with torch.no_grad():
         for name, parameter in own.items():
-            parameter.copy_(weights[name])
+            parameter.copy_(stored[name])
 
 
 def rounded(model: nn.Module) -> nn.Module:
@@ -125,28 +162,21 @@ def capability(model: nn.Module, tokenizer: object, tasks: Iterable[Task]) -> di
     return {task.name: evaluate(model, tokenizer, task, n=EVALUATED)["exact_match"] for task in tasks}
 
 
-def capability_by_step(
-    model: nn.Module, tokenizer: object, tasks: Iterable[Task], folder: Path, steps: Iterable[int]
-) -> dict[int, dict[str, float]]:
-    """The same at every kept step, from the weights in the folder; the model is left as it was."""
-    seen, found = copy.deepcopy(model), {}
-    for step in steps:
-        load_weights(seen, load_file(folder / weights_name(step)))
-        found[step] = capability(seen, tokenizer, tasks)
-    return found
-
-
-def _objective(recipe: Recipe, base: Run | None) -> Callable:
+def _objective(recipe: Recipe) -> Callable:
     if recipe.loss != "ce":
         return rlvr.objective
     if recipe.data == "raft":
         return raft.objective
-    return sft.objective if base else pretrain.objective
+    return sft.objective if recipe.base else pretrain.objective
 
 
-def _write_weights(model: nn.Module, folder: Path, step: int) -> None:
-    weights = {name: p.detach().to("cpu", torch.float32).contiguous() for name, p in model.named_parameters()}
-    write_file(folder / weights_name(step), save(weights))
+def _write_weights(model: nn.Module, folder: Path, step: int, only: set[str] | None = None) -> None:
+    kept = {
+        name: p.detach().to("cpu", torch.float32).contiguous()
+        for name, p in model.named_parameters()
+        if only is None or name in only
+    }
+    write_file(folder / weights_name(step), save(kept))
 
 
 def _json(content: object, indent: int | None = None) -> bytes:

@@ -19,6 +19,12 @@ is put where the published statistics were read."""
 MAIN = "main"
 """Family of the paper's sentences about trained models."""
 
+LEASH = "leash"
+"""Family of Gate I and of the curvature that it needs: sentences about functions, measured on policies."""
+
+PRECISION = "precision"
+"""Family of Gate III's sentences about single steps and single tokens in 16 bits."""
+
 SWEEPS = "sweeps"
 """Family of what is judged nightly: apart, so that a default session and a nightly one judge the others at the same levels."""
 

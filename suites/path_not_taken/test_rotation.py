@@ -15,8 +15,10 @@ TURNED = ("v_proj", "o_proj")
     null=h.null("isotropic", on="*"),
     plant=h.plant("tilt", on="sft", theta=1.5),
     floor=h.swap(rlvr="rlvr_twin"),
-    expect={"tiny": "inconclusive"},
+    expect={"tiny": "inconclusive", "small": "open"},
     family=MAIN,
+    version=2,
+    why="judged on SmolLM2 too; bound and controls are as they were",
 )
 def test_rotates_less_than_sft(rlvr, sft):
     """The plant turns by 1.5 rad, further than an update of this norm can."""
@@ -31,8 +33,10 @@ def test_rotates_less_than_sft(rlvr, sft):
     bound=h.exact(True),
     null=h.variant(limit=0.01),
     no_plant="every update must satisfy a theorem: the arms are its plants",
-    expect={"tiny": "supported"},
+    expect={"tiny": "supported", "small": "supported"},
     family=CALIBRATION,
+    version=2,
+    why="judged on SmolLM2 too; bound and controls are as they were",
 )
 def test_wedin_holds(rlvr, sft, limit=1.0):
     """The null asks for a bound a hundred times tighter: if that held too, the measure would see no rotation at all."""
@@ -49,8 +53,10 @@ def test_wedin_holds(rlvr, sft, limit=1.0):
     within="mean",
     null=h.variant(size=1e-3),
     plant=h.variant(size=10.0),
-    expect={"tiny": "supported"},
-    family=CALIBRATION,
+    expect={"tiny": "supported", "small": "open"},
+    family=MAIN,
+    version=2,
+    why="judged on SmolLM2 too, where the default session must not depend on it: so in the family of trained models",
 )
 def test_wedin_is_vacuous(rlvr, size=1.0):
     return h.wedin_vacuous(rlvr.scaled(size))

@@ -17,8 +17,10 @@ def slack(change):
     bound=h.exact(True),
     null=h.variant(tightened=0.01),
     no_plant="every update must satisfy a theorem: the arms are its plants",
-    expect={"tiny": "supported"},
+    expect={"tiny": "supported", "small": "supported"},
     family=CALIBRATION,
+    version=2,
+    why="judged on SmolLM2 too; bound and controls are as they were",
 )
 def test_perturbation_bounds_hold(rlvr, sft, decay, tightened=0.0):
     """Weight decay meets all three with equality, so a bound that is one percent tighter must fail on it."""

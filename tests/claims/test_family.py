@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness.claims import Evidence, above, below, differs, equivalent, exact, fraction, greater, judge, judge_family
+from harness.claims import Evidence, NoMatch, above, below, differs, equivalent, exact, fraction, greater, judge, judge_family
 from harness.claims.bounds import Bound
 from harness.claims.interval import Interval
 from harness.claims.samples import place
@@ -33,11 +33,13 @@ def test_who_counts(make_claim):
         (make_claim(below(1.0), confirmatory=False), Evidence((0.5, 0.6, 0.55))),
         (make_claim(exact()), Evidence((True, True))),
         (make_claim(below(1.0)), Evidence((0.5, None, 0.5))),
+        (make_claim(below(1.0)), Evidence((0.5, NoMatch("too far apart"), 0.5))),
     ]
     verdicts = judge_family([real, *others])
-    assert verdicts[0].ci_level == pytest.approx(1 - 2 * 0.05 / 2)
+    assert verdicts[0].ci_level == pytest.approx(1 - 2 * 0.05 / 3)
     assert verdicts[1] == judge(*others[0]) and verdicts[1].p_adj is None
     assert verdicts[2].verdict == "supported" and verdicts[3].reason == "non-finite" and verdicts[3].p_adj is None
+    assert verdicts[4].reason == "unmatched" and verdicts[4].p_adj is None
 
 
 def test_a_family_of_one_is_the_claim_by_itself(make_claim):

@@ -10,6 +10,7 @@ from harness.claims import (
     REASONS,
     Claim,
     Evidence,
+    NoMatch,
     above,
     below,
     differs,
@@ -125,6 +126,26 @@ def test_a_value_outside_the_domain_is_non_finite(make_claim):
     result = judge(make_claim(below(1.0, on="log")), Evidence((0.5, 0.0, 0.5)))
     assert (result.reason, result.detail) == ("non-finite", "1 of 3 replicates are not finite or outside the domain of log")
     assert judge(make_claim(greater(on="log")), Evidence(((1.0, 0.0), (1.0, 1.0)))).reason == "non-finite"
+
+
+APART = NoMatch("sft and rlvr cannot be matched on gain: 0.310 against 0.400.")
+FARTHER = NoMatch("sft and rlvr cannot be matched on gain: 0.200 against 0.400.")
+
+
+@pytest.mark.parametrize("bound", [below(1.0), below(1.0, on="log"), greater(), fraction(0.5), exact()], ids=lambda b: b.text())
+def test_one_unmatched_replicate_is_enough_and_the_first_says_by_how_much(make_claim, bound):
+    """The seeds that could be matched would be a selection, however clear they are."""
+    value = (2.0, 1.0) if bound.kind == "greater" else 1.0
+    result = judge(make_claim(bound), Evidence((value, APART, value, FARTHER, value)))
+    assert (result.verdict, result.reason, result.n) == ("inconclusive", "unmatched", 3)
+    assert result.detail == f"unmatched: {APART.says}"
+    figures = (result.estimate, result.ci_low, result.ci_high, result.ci_level, result.p, result.effect, result.mde)
+    assert (*figures, result.n_to_settle) == (None,) * 8
+
+
+def test_no_replicate_could_be_matched(make_claim):
+    result = judge(make_claim(below(1.0)), Evidence((APART,)))
+    assert (result.reason, result.n, result.estimate) == ("unmatched", 0, None)
 
 
 def test_one_seed_only(make_claim):
@@ -293,6 +314,17 @@ def test_a_broken_control_fails(controlled, role, series, sentence):
     assert sentence in result.detail
 
 
+@pytest.mark.parametrize(
+    ("role", "label"), [("null", "isotropic"), ("plant", "principal_block"), ("floor", "swap(rlvr=rlvr_twin)")], ids=str
+)
+@pytest.mark.parametrize("values", [TIGHT, HIGH], ids=["supported", "refuted"])
+def test_a_control_that_could_not_be_matched_fails_and_says_by_how_much(controlled, role, label, values):
+    series = (*dict(null=HIGH, plant=TIGHT, floor=(0.01,) * 5)[role][:4], APART)
+    result = judge(controlled, evidence(values, **{role: series}))
+    assert (result.verdict, result.reason, result.n) == ("inconclusive", "control failed", 5)
+    assert f"{label} is unmatched in 1 of 5 replicates: {APART.says}" in result.detail
+
+
 def test_a_declared_control_that_was_not_measured_fails(controlled):
     assert judge(controlled, Evidence(TIGHT)).reason == "control failed"
     result = judge(controlled, evidence(floor=None))
@@ -347,7 +379,8 @@ def test_the_floor_lives_on_the_judged_scale(make_claim):
 
 def test_reasons_come_in_their_order(controlled):
     broken = dict(null=TIGHT, plant=HIGH, floor=(9.0,) * 5)
-    assert judge(controlled, evidence(values=(0.5, None), null=(1, 1), plant=(1, 1), floor=(1, 1))).reason == "non-finite"
+    assert judge(controlled, evidence(values=(APART, None), null=(1, 1), plant=(APART, 1), floor=(None, 1))).reason == "unmatched"
+    assert judge(controlled, evidence(values=(0.5, None), null=(1, 1), plant=(APART, 1), floor=(1, 1))).reason == "non-finite"
     assert judge(dataclasses.replace(controlled, seeds=9), evidence(**broken)).reason == "n too small"
     assert judge(controlled, evidence(**broken)).reason == "control failed"
     assert judge(controlled, evidence(values=WIDE, **(broken | {"plant": TIGHT}))).reason == "straddles"

@@ -34,12 +34,16 @@ def claim_row(claim, scale="tiny", **given):
 
 
 def measured(claim, values, role="claim", control=None, scale="tiny"):
-    """One row per seed; a pair becomes value and value2, None a non-finite value."""
+    """One row per seed; a pair becomes value and value2, None a non-finite value, a sentence an unmatched replicate."""
     rows = []
     for seed, value in enumerate(values):
         first, second = value if isinstance(value, tuple) else (value, None)
         row = {"claim_id": claim.id, "scale": scale, "role": role, "control": control, "seed": seed}
-        rows.append(row | {"value": first, "value2": second, "status": "nonfinite" if value is None else "ok"})
+        if isinstance(value, str):
+            unmatched = {"status": "unmatched", "matches": json.dumps([{"unmatched": value}])}
+            rows.append(row | {"value": None, "value2": None} | unmatched)
+        else:
+            rows.append(row | {"value": first, "value2": second, "status": "nonfinite" if value is None else "ok"})
     return rows
 
 
@@ -61,6 +65,18 @@ def test_what_is_missing_stays_missing(declare):
     found = judging.evidence_from(claim, rows)
     assert found.values == (1.0, None, 3.0)
     assert found.nulls["isotropic"] == (10.0, 20.0, None) and found.plants["scaled_spectrum"] == (None, None, None)
+
+
+def test_what_could_not_be_matched_says_so_in_every_role(declare):
+    claim = declare(null="isotropic", no_null="", plant="scaled_spectrum", no_plant="", floor=hc.swap(rlvr="rlvr_twin"))
+    rows = measured(claim, [1.0, "a", 3.0]) + measured(claim, ["b", "b", 1.0], "null", "isotropic")
+    rows += measured(claim, [1.0, 1.0, "c"], "plant", "scaled_spectrum")
+    rows += measured(claim, ["d", 1.0, 1.0], "floor", "swap(rlvr=rlvr_twin)")
+    found = judging.evidence_from(claim, rows)
+    assert found.values == (1.0, hc.NoMatch("a"), 3.0)
+    assert found.nulls["isotropic"] == (hc.NoMatch("b"), hc.NoMatch("b"), 1.0)
+    assert found.plants["scaled_spectrum"] == (1.0, 1.0, hc.NoMatch("c"))
+    assert found.floor == (hc.NoMatch("d"), None, 2.0)
 
 
 def test_pairs_come_back_as_pairs(declare):
@@ -146,10 +162,10 @@ def test_rows_suit_the_table(declare):
     from harness.store.rows import check_row
 
     claim = declare(null="isotropic", no_null="")
-    for values in ([], [0.5], [None, 1.0, 1.0], [0.5, 0.6, 0.7]):
+    for values, n in (([], 0), ([0.5], 1), ([None, 1.0, 1.0], 3), (["apart", 1.0, 1.0], 2), ([0.5, 0.6, 0.7], 3)):
         rows = judging.verdict_rows([claim_row(claim)], measured(claim, values))
         json.dumps(rows, allow_nan=False)
-        assert check_row("verdicts", {"run_id": "r", **rows[0]})["n"] == len(values)
+        assert check_row("verdicts", {"run_id": "r", **rows[0]})["n"] == n
 
 
 def test_evidence_mode_waits_for_five(declare):
@@ -193,6 +209,15 @@ def test_sentence_without_an_estimate_says_so(declare):
     claim = declare()
     row = claim_row(claim)
     assert "(non-finite): no estimate, bound" in judging.sentence(row, judging.provisional(row, measured(claim, [None, 1.0]), 1))
+
+
+def test_sentence_of_arms_that_could_not_be_matched_says_by_how_much(declare):
+    row = claim_row(declare())
+    text = judging.sentence(row, judging.provisional(row, measured(declare("b"), [0.5, "0.09 off where 0.05 is allowed.", 0.5]), 1))
+    assert text == (
+        "paper/claim [tiny] inconclusive (unmatched): no estimate, bound < 1, n 2, expected open."
+        " unmatched: 0.09 off where 0.05 is allowed."
+    )
 
 
 def test_tally(declare):

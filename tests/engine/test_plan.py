@@ -61,6 +61,25 @@ def test_what_a_scale_does_not_offer_is_said(claim):
 
 def test_the_description_counts_what_is_missing_and_costs_it():
     wanted = [Need("sft", "tiny", seed) for seed in range(5)]
-    text = plan.describe(wanted, set(wanted[:2]), {"sft": 4.0})
+    text = plan.describe(wanted, set(wanted[:2]), {("sft", "tiny"): 4.0, ("sft", "small"): 99.0})
     assert text.splitlines()[1].split() == ["sft", "tiny", "5", "2", "3", "12"]
     assert text.endswith("5 runs, 2 cached, about 12 CPU-seconds of training to do")
+
+
+def test_a_run_on_a_real_model_starts_from_no_other(claim):
+    def tuned(rlvr, noise): ...
+
+    assert plan.needs(claim(tuned), "small", [0]) == [Need("rlvr", "small", 0)]
+
+
+def test_a_claim_is_nightly_where_it_says_so_or_a_real_model_must_be_trained(claim):
+    def trained(rlvr): ...
+
+    def synthetic(noise): ...
+
+    def slow(decay): ...
+
+    cheap, light, heavy = claim(trained), claim(synthetic), claim(slow, nightly=True)
+    assert [plan.is_nightly(cheap, scale) for scale in ("tiny", "small")] == [False, True]
+    assert [plan.is_nightly(light, scale) for scale in ("tiny", "small")] == [False, False]
+    assert plan.is_nightly(heavy, "tiny")

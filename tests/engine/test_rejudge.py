@@ -22,6 +22,21 @@ def test_today_comes_out_as_stored(tmp_path, stored):
     assert len(done.verdicts) == 2 and done.differences == [] and done.altered == [] and done.refused == []
 
 
+def test_what_could_not_be_matched_comes_out_as_stored(tmp_path, session, stored):
+    """The sentence is in the rows, so the verdict is too; a value put in its place is found."""
+    _, values = session
+    apart = {"value": None, "status": "unmatched", "matches": json.dumps([{"unmatched": "0.09 off."}])}
+    next(row for row in values if row["claim_id"] == "paper/moves" and row["role"] == "claim" and row["seed"] == 3).update(apart)
+    run_id = stored()
+    (done,) = rejudge.rejudge(tmp_path)
+    assert done.differences == [] and done.refused == []
+    moves = done.verdicts[0]
+    assert (moves["verdict"], moves["reason"], moves["n"], moves["estimate"]) == ("inconclusive", "unmatched", 4, None)
+    assert moves["detail"] == "unmatched: 0.09 off."
+    _edit(tmp_path, "measurements", run_id, lambda row: {"status": "ok", "value": 0.6} if row["status"] == "unmatched" else {})
+    assert ("paper/moves", "tiny", "reason", "unmatched", "") in rejudge.rejudge(tmp_path)[0].differences
+
+
 def test_an_edited_verdict_is_found(tmp_path, stored):
     run_id = stored()
     _edit(tmp_path, "verdicts", run_id, lambda row: {"verdict": "refuted"} if row["claim_id"] == "paper/moves" else {})

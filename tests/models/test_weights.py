@@ -3,7 +3,7 @@ import torch
 
 from harness.errors import ModelError
 from harness.models import tiny
-from harness.models.weights import matrices, projections, select_layers
+from harness.models.weights import matrices, projections, select_layers, short_name
 
 SHAPES = {
     "mlp.down_proj": (64, 160),
@@ -67,6 +67,26 @@ def test_layers_by_name(depth, wanted, layers):
 def test_a_layer_that_is_not_there_is_refused(wanted):
     with pytest.raises(ModelError, match=f"there is no layer '{wanted}' in a model of 4 layers"):
         select_layers(4, (wanted,))
+
+
+@pytest.mark.parametrize(
+    "tensor, name",
+    [
+        ("model.layers.0.self_attn.q_proj.weight", "layers.0.self_attn.q_proj"),
+        ("layers.0.mlp.up_proj.weight", "layers.0.mlp.up_proj"),
+        ("transformer.h.3.mlp.c_fc.weight", "transformer.h.3.mlp.c_fc"),
+        ("model.norm.weight", "norm"),
+        ("model.layers.0.self_attn.q_proj.bias", "layers.0.self_attn.q_proj.bias"),
+    ],
+)
+def test_a_short_name_drops_the_models_prefix_and_the_weights_suffix(tensor, name):
+    assert short_name(tensor) == name
+
+
+def test_no_other_parameter_has_the_short_name_of_a_projection():
+    dims = {name: parameter.ndim for name, parameter in tiny.build(seed=0).model.named_parameters()}
+    named = {each.name: each.tensor for each in projections(dims)}
+    assert {name: tensor for tensor in dims if (name := short_name(tensor)) in named} == named
 
 
 def test_layers_come_in_numerical_order():

@@ -1,5 +1,7 @@
 """What becomes of a claim: passed, failed, inconclusive, an error that is never a refutation."""
 
+import json
+
 from pytest import mark
 
 CLAIMS = """
@@ -65,6 +67,32 @@ def test_breaks(rng, shift=1.0):
     rows = suite.query("SELECT DISTINCT value, status FROM measurements WHERE claim_id = 'toy/breaks' AND role = 'claim'")
     assert rows == [{"value": None, "status": "nonfinite"}]
     assert suite.query("SELECT verdict FROM latest_verdict WHERE claim_id = 'toy/breaks'") == [{"verdict": "inconclusive"}]
+
+
+def test_arms_that_cannot_be_matched_are_inconclusive_and_say_by_how_much(suite):
+    body = """
+@claim("gains", h.above(0.5))
+def test_gains(rng, shift=1.0):
+    import torch
+    w = torch.ones(4, 4)
+    slow = h.Change.from_weights({"w": w}, {"w": 2 * w}, label="slow", gain=0.4)
+    fast = h.Change.from_weights({"w": w}, {"w": 3 * w}, label="fast", gain=0.5 if shift == 1.0 else 0.4)
+    return noisy(rng, shift) * slow.matched(fast, on="gain").norm()["w"]
+"""
+    done = suite.write(CLAIMS + body).run()
+    assert done.returncode == 0 and "1 passed, 1 inconclusive" in done.stdout, done.stdout
+    says = (
+        "slow and fast cannot be matched on gain: the nearest snapshot (the end) gained 0.400 against 0.500,"
+        " 0.100 off where 0.05 is allowed."
+    )
+    assert f"why gains [tiny]: unmatched: {says.rstrip('.')}" in done.stdout
+    assert suite.query("SELECT verdict, reason, n, estimate, detail FROM latest_verdict WHERE claim_id = 'toy/gains'") == [
+        {"verdict": "inconclusive", "reason": "unmatched", "n": 0, "estimate": None, "detail": f"unmatched: {says}"}
+    ]
+    found = suite.query("SELECT role, status, matches, count(*) AS n FROM measurements WHERE claim_id = 'toy/gains' GROUP BY ALL")
+    counted = {row["role"]: (row["status"], row["n"]) for row in found}
+    assert counted == {"claim": ("unmatched", 5), "null": ("ok", 5), "plant": ("ok", 5)}
+    assert [json.loads(row["matches"]) for row in found if row["role"] == "claim"] == [[{"unmatched": says}]]
 
 
 def test_a_zero_update_is_an_error_in_one_sentence_and_never_a_refutation(suite):

@@ -35,9 +35,12 @@ def declared(paper_id: str = "paper") -> dict:
 
 @pytest.fixture
 def judged(tmp_path):
-    """judged("drifts", ..., scale=, folder=, minute=, paper=) commits a session of these claims; gives its run id."""
+    """judged("drifts", ..., scale=, folder=, minute=, paper=) commits a session of these claims; gives its run id.
 
-    def commit(*shorts, scale="tiny", folder=None, minute=0, paper="paper", shift=0.0, skip=()) -> str:
+    `apart`, a sentence, makes the first replicate of every claim one whose arms could not be matched.
+    """
+
+    def commit(*shorts, scale="tiny", folder=None, minute=0, paper="paper", shift=0.0, skip=(), apart="") -> str:
         claims, values = [], []
         for short, claim in declared(paper).items():
             if short not in (*shorts, *skip):
@@ -53,6 +56,9 @@ def judged(tmp_path):
                     | {"value": value + shift * (role == "claim"), "value2": None}
                     for seed, value in enumerate(series)
                 ]
+        for row in values if apart else ():
+            if (row["role"], row["seed"]) == ("claim", 0):
+                row |= {"value": None, "status": "unmatched", "matches": json.dumps([{"unmatched": apart}])}
         began = BEGAN + timedelta(minutes=minute)
         run = {"started": began, "finished": began, "mode": "dev", "judged": "regression", "schema_version": 1, "seeds": 5}
         session = Session(folder or tmp_path / "results").open({"git_sha": "ab12cd3ef"})

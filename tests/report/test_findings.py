@@ -45,6 +45,15 @@ def test_an_inconclusive_claim_carries_its_reason(judged):
     assert "- At tiny inconclusive (null explains it): a number is 0.56 [" in text
 
 
+def test_arms_that_could_not_be_matched_say_by_how_much(judged):
+    judged("drifts", apart="a and b are 0.09 off.")
+    text = findings(judged.folder, "paper")
+    [row] = table(text)[2:]
+    assert row[3:] == ["–, n 4", "–", "inconclusive", "unmatched: a and b are 0.09 off"]
+    assert "- At tiny inconclusive (unmatched): a number is –, n 4, where < 1 was asked. What explains it: unmatched: a" in text
+    assert "0.09 off. The plant" in text
+
+
 def test_rows_are_sorted_by_hypothesis_then_name(judged):
     judged("hides", "drifts", "turns")
     assert [row[0].split("**")[1] for row in table(findings(judged.folder, "paper"))[2:]] == ["turns", "drifts", "hides"]

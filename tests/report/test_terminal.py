@@ -83,6 +83,12 @@ def test_a_missing_number_is_a_dash_never_zero():
     assert "  none  tiny   5         –  –         < 1 (log)  –     INCONCLUSIVE" in text
 
 
+def test_arms_that_could_not_be_matched_say_by_how_much():
+    apart = row("path/gain", "inconclusive", reason="unmatched", n=3, detail="unmatched: a and b are 0.09 off.")
+    text = verdict_table([apart], {}, width=120)
+    assert "INCONCLUSIVE  new  unmatched\n why gain [tiny]: unmatched: a and b are 0.09 off" in text
+
+
 def test_half_an_interval():
     assert "[–, 0.5]" in verdict_table([row("path/open", ci_high=0.5)], {}, width=120)
 

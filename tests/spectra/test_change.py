@@ -100,3 +100,19 @@ def test_updates_of_two_bases_do_not_add(pair):
     other = Change.from_weights({name: w + 1 for name, w in base.items()}, {name: w + 1 for name, w in tuned.items()})
     with pytest.raises(MeasureError, match="the bases differ in q"):
         Change.from_weights(base, tuned).plus(other)
+
+
+def test_the_last_step_is_the_difference_of_the_last_two_snapshots():
+    path = tuple((step, simple(norm)) for step, norm in ((1, 0.25), (3, 1.0), (4, 1.5)))
+    step = simple(1.5, trajectory=path, capability={"t": 1.0}, graded="t").last_step()
+    assert step.norm()["b"] == 0.5 and step.accuracy is None
+    assert torch.equal(step.base["a"], simple(1.0).tuned()["a"])
+    for kept in ((), path[:1], path[::2]):
+        with pytest.raises(MeasureError, match="the last two steps of .* were not both kept"):
+            simple(1.5, trajectory=kept).last_step()
+
+
+def test_accuracy_is_that_of_the_graded_task_where_one_was_measured():
+    known = simple(1.0, capability={"t": 0.25, "u": 1.0}, capability_bf16={"t": 0.5, "u": 1.0}, graded="t")
+    assert (known.accuracy, known.accuracy_bf16) == (0.25, 0.5)
+    assert simple(1.0).accuracy is None and simple(1.0, graded="t").accuracy_bf16 is None

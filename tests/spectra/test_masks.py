@@ -75,3 +75,13 @@ def test_what_is_undefined_is_refused(noisy):
         mask_overlap(noisy(8, 8, 1.0), "high")
     with pytest.raises(MeasureError, match="alpha = 1.0 of the entries"):
         mask_overlap(noisy(8, 8, 1.0), "low", alpha=1.0)
+
+
+def test_at_a_density_the_largest_entries_count_and_no_format(weights):
+    """An update too small for bf16, largest on M_princ: its top tenth lies there."""
+    w = weights(64, 64)
+    update = torch.where(principal_mask(w, 0.1), 2e-9, 1e-9).double()
+    change = Change({"w": w}, {"w": update})
+    assert mask_overlap(change, "principal", alpha=0.1, density=0.1)["w"] == 1.0
+    with pytest.raises(MeasureError, match="no entry"):
+        mask_overlap(change, "principal", alpha=0.1)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from harness import nulls
-from harness.errors import MeasureError
+from harness.errors import MeasureError, Unmatched
 from harness.spectra import Change, matching
 
 
@@ -69,7 +69,7 @@ def test_a_match_on_no_gain_has_no_ratio():
 
 
 def test_gains_too_far_apart_are_refused_and_it_says_by_how_much():
-    with pytest.raises(MeasureError, match=r"slow and fast cannot .*step 150\) gained 0.310 against 0.400, 0.090 off where 0.05"):
+    with pytest.raises(Unmatched, match=r"slow and fast cannot .*step 150\) gained 0.310 against 0.400, 0.090 off where 0.05"):
         SLOW.matched(FAST, on="gain")
 
 
@@ -90,7 +90,7 @@ def test_steps_take_the_snapshot_of_the_others_end():
 
 
 def test_a_step_that_was_not_kept_is_refused_and_it_says_by_how_much():
-    with pytest.raises(MeasureError, match=r"fast kept \[1, 8, 64\], not 150; the nearest is 86 steps off"):
+    with pytest.raises(Unmatched, match=r"fast kept \[1, 8, 64\], not 150; the nearest is 86 steps off"):
         FAST.matched(SLOW, on="steps")
 
 
@@ -110,6 +110,23 @@ def test_matching_refuses_what_cannot_be_matched():
     for one, other in ((SLOW, simple(1.0, label="short")), (simple(1.0, label="short"), SLOW)):
         with pytest.raises(MeasureError, match="short has no trajectory"):
             one.matched(other, on="steps")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "on"),
+    [
+        (SLOW, FAST, "loss"),
+        (simple(0.0), SLOW, "update_norm"),
+        (SLOW, simple(1.0), "gain"),
+        (simple(1.0), SLOW, "gain"),
+        (SLOW, simple(1.0), "steps"),
+    ],
+    ids=["on", "zero", "gain-of-other", "own-gain", "steps"],
+)
+def test_what_is_not_known_is_an_error_and_no_failed_match(one, other, on):
+    with pytest.raises(MeasureError) as refused:
+        one.matched(other, on=on)
+    assert not isinstance(refused.value, Unmatched)
 
 
 def test_matches_inside_a_block_are_recorded_with_both_labels(weights):

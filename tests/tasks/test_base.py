@@ -165,6 +165,7 @@ def test_split_is_pinned():
         "sorting": (1, 8593, 1407),
         "chain": (1, 8952, 1048),
         "fewshot_addition": (1, 50, 42),
+        "prefixed_fewshot_addition": (1, 50, 42),
     }
 
 

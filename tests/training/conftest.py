@@ -17,7 +17,7 @@ def cache_folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def few_steps(monkeypatch):
-    """Every tiny recipe cut down to 4 steps of 16 sequences, keeping 3 snapshots."""
+    """Every recipe cut down to 4 steps of 16 sequences, keeping steps 0, 1, 3 and 4."""
     for (arm, scale), recipe in list(recipes.RECIPES.items()):
         monkeypatch.setitem(recipes.RECIPES, (arm, scale), replace(recipe, batch=16, **FEW))
 

@@ -19,6 +19,15 @@ def tokenizer():
     return character_tokenizer()
 
 
+@pytest.fixture(scope="module")
+def real():
+    """SmolLM2's tokenizer."""
+    from harness.models.load import locate
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(locate("small"), local_files_only=True)
+
+
 def problems(n: int, steps: int, seed: int = 0, offset: int = 0, **options) -> list[Problem]:
     drawn = itertools.islice(data.stream(SUMS, seed, offset, n, **options), steps)
     return [problem for step in drawn for problem in step]
@@ -75,6 +84,18 @@ def test_targets_are_the_next_token_of_the_right_part(tokenizer, answer_only):
 def test_prompts_of_unequal_length_are_refused(tokenizer):
     with pytest.raises(TrainingError, match="differ in length"):
         data.encode_prompts(tokenizer, SUMS, [Problem("1+2=", "3", "a"), Problem("10+2=", "12", "b")])
+
+
+@pytest.mark.parametrize("name", ["fewshot_addition", "prefixed_fewshot_addition"])
+def test_a_real_tokenizer_splits_prompt_from_demonstration(real, name):
+    """Every target is a token of the demonstration alone: no token of SmolLM2 straddles the two."""
+    task = registry.get(name)
+    batch = list(task.space())
+    assert data.encode_prompts(real, task, batch).shape == (92, 39)
+    targets = data.encode_demonstrations(real, task, batch, answer_only=True).targets
+    rows = [row[row != data.IGNORED] for row in targets]
+    assert [real.decode(row) for row in rows] == [task.demonstration(p) for p in batch]
+    assert {row[-1].item() for row in rows} == {data.end_token(real, task)}
 
 
 def test_an_end_mark_of_two_tokens_is_refused(tokenizer, monkeypatch):

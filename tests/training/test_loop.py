@@ -64,11 +64,31 @@ def test_a_row_per_step_says_what_happened(model):
 
 @pytest.mark.parametrize(
     ("steps", "count", "kept"),
-    [(500, 8, (0, 1, 3, 8, 22, 63, 177, 500)), (150, 2, (0, 150)), (4, 3, (0, 1, 4)), (1, 8, (0, 1)), (3, 9, (0, 1, 2, 3))],
+    [
+        (500, 8, (0, 1, 3, 8, 22, 63, 177, 499, 500)),
+        (30, 5, (0, 1, 3, 10, 29, 30)),
+        (150, 2, (0, 149, 150)),
+        (4, 3, (0, 1, 3, 4)),
+        (2, 3, (0, 1, 2)),
+        (1, 8, (0, 1)),
+        (3, 9, (0, 1, 2, 3)),
+    ],
     ids=str,
 )
-def test_snapshots_are_log_spaced_with_both_ends(steps, count, kept):
+def test_snapshots_are_log_spaced_with_both_ends_and_the_last_but_one(steps, count, kept):
     assert snapshot_steps(steps, count) == kept
+
+
+def test_the_last_two_snapshots_tell_the_update_of_the_last_step(model):
+    """Truth: under a constant gradient Adam moves every entry by the step's learning rate, here a quarter of the peak."""
+    seen, linear = {}, replace(RECIPE, schedule="linear", weight_decay=0.0, snapshots=2)
+
+    def keep(step: int) -> None:
+        seen[step] = model.lm_head.weight.detach().clone()
+
+    log = run_loop(model, linear, lambda step: StepLoss(model.lm_head.weight.sum()), name=NAME, snapshot=keep)
+    assert tuple(seen) == (0, 5, 6) and log[-1]["lr"] == RECIPE.lr / 4
+    torch.testing.assert_close(seen[5] - seen[6], torch.full_like(seen[6], RECIPE.lr / 4), rtol=0, atol=1e-8)
 
 
 def test_snapshots_are_taken_after_the_step_they_name(model):

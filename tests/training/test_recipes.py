@@ -4,8 +4,9 @@ from dataclasses import fields, replace
 
 import pytest
 from harness.errors import SpecError
+from harness.models import scales
 from harness.training import recipes
-from harness.training.recipes import RECIPES, Part, Recipe
+from harness.training.recipes import MODEL, RECIPES, Part, Recipe
 
 SFT = Recipe(arm="sft", task="addition", steps=10, batch=16, lr=1e-4, base="pretrain")
 OTHER = dict(
@@ -58,7 +59,8 @@ def test_a_task_of_another_version_changes_the_key(monkeypatch):
         (dict(loss="grpo", group=8, data="raft"), "a policy loss samples its own data, not 'raft'"),
         (dict(storage="int8"), "its storage 'int8' is not known; use fp32, bf16, bf16_sr, fp16"),
         (dict(mask="high"), "its mask 'high' is not known; use None, principal"),
-        (dict(rotate=True, base=None), "there is no base to rotate"),
+        (dict(rotate=True, base=None), "there is no run of a tiny base to rotate"),
+        (dict(rotate=True, base=MODEL), "there is no run of a tiny base to rotate"),
         (dict(loss="grpo", group=5), "16 completions do not divide into groups of 5"),
         (dict(optimizer="lion"), "its optimizer 'lion' is not known"),
         (dict(schedule="cosine"), "neither constant nor linear"),
@@ -72,13 +74,15 @@ def test_a_wrong_recipe_says_what_is_wrong(change, reason):
         replace(SFT, **change)
 
 
-def test_arms_of_one_base_are_paired_by_problem():
+@pytest.mark.parametrize("scale", ["tiny", "small"], ids="scale={}".format)
+def test_arms_of_one_base_are_paired_by_problem(scale):
     """Step t of sft and of rlvr sees the same problems; the twin differs in nothing but its stream."""
-    sft, rlvr, twin = (recipes.get(arm, "tiny") for arm in ("sft", "rlvr", "rlvr_twin"))
+    sft, rlvr, twin = (recipes.get(arm, scale) for arm in ("sft", "rlvr", "rlvr_twin"))
     for name in ("task", "sizes", "steps", "problems_per_step", "lr", "data_seed_offset", "base", "betas", "clip", "warmup"):
         assert getattr(sft, name) == getattr(rlvr, name), name
     assert replace(twin, arm="rlvr", data_seed_offset=rlvr.data_seed_offset) == rlvr
-    assert twin.data_seed_offset != rlvr.data_seed_offset != recipes.get("pretrain", "tiny").data_seed_offset
+    assert twin.data_seed_offset != rlvr.data_seed_offset
+    assert scale != "tiny" or rlvr.data_seed_offset != recipes.get("pretrain", scale).data_seed_offset
 
 
 def test_only_the_arms_named_for_it_decay_weights():
@@ -86,7 +90,7 @@ def test_only_the_arms_named_for_it_decay_weights():
     assert decaying == {"rlvr_wd", "sft_wd", "rlvr_adam", "sft_adam"}
 
 
-FACTORS = {
+TINY_FACTORS = {
     "raft": {"loss", "data"},
     "rlvr_dr": {"loss"}, "rlvr_dapo": {"loss", "clip_high"}, "rlvr_kl": {"kl"},
     "rlvr_adam": {"optimizer", "weight_decay"}, "rlvr_sgd": {"optimizer", "lr"}, "rlvr_wd": {"weight_decay"},
@@ -97,37 +101,54 @@ FACTORS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("arm", FACTORS)
-def test_an_arm_differs_from_rlvr_in_its_factor_alone(arm):
+SMALL_FACTORS = {"rlvr_twin": {"data_seed_offset"}, "raft": {"loss", "data"}, "rlvr_lr10": {"lr"}}
+EVERY_FACTOR = [
+    pytest.param(scale, arm, factor, id=f"scale={scale}-arm={arm}")
+    for scale, factors in (("tiny", TINY_FACTORS), ("small", SMALL_FACTORS))
+    for arm, factor in factors.items()
+]
+
+
+@pytest.mark.parametrize(("scale", "arm", "factor"), EVERY_FACTOR)
+def test_an_arm_differs_from_rlvr_in_its_factor_alone(scale, arm, factor):
     """Snapshots and cost aside: they change no weight."""
-    here, rlvr = recipes.get(arm, "tiny"), recipes.get("rlvr", "tiny")
-    differing = {f.name for f in fields(Recipe) if f.name != "cost_s" and getattr(here, f.name) != getattr(rlvr, f.name)}
-    assert differing == FACTORS[arm] | {"arm", "snapshots"}
+    here, rlvr = recipes.get(arm, scale), recipes.get("rlvr", scale)
+    differing = {f.name for f in fields(Recipe) if getattr(here, f.name) != getattr(rlvr, f.name)}
+    assert differing - {"arm", "snapshots", "cost_s"} == factor
 
 
 def test_learning_rates_are_swept_by_the_stated_factors():
     base = recipes.get("rlvr", "tiny").lr
     ratios = [recipes.get(f"rlvr_lr{name}", "tiny").lr / base for name in ("03", "3", "10")]
     assert ratios == pytest.approx([0.3, 3, 10])
+    assert recipes.get("rlvr_lr10", "small").lr == pytest.approx(10 * recipes.get("rlvr", "small").lr)
 
 
-def test_an_off_policy_arm_is_graded_in_either_format_on_the_problems_of_its_twin():
-    off, sft = recipes.get("sft_off", "tiny"), recipes.get("sft", "tiny")
-    assert (off.task, off.graded, sft.graded) == ("addition", "prefixed_addition", "addition")
-    assert set(off.tasks()) == {"addition", "prefixed_addition"}
+@pytest.mark.parametrize(("scale", "task"), [("tiny", "addition"), ("small", "fewshot_addition")])
+def test_an_off_policy_arm_is_graded_in_either_format_on_the_problems_of_its_twin(scale, task):
+    off, sft = recipes.get("sft_off", scale), recipes.get("sft", scale)
+    assert (off.task, off.graded, sft.graded) == (task, f"prefixed_{task}", task)
+    assert set(off.tasks()) == {task, f"prefixed_{task}"}
     assert off.problems_per_step == sft.problems_per_step and off.data_seed_offset == sft.data_seed_offset
 
 
-def test_every_base_is_an_arm_of_its_scale():
-    for (_, scale), recipe in RECIPES.items():
-        assert recipe.base is None or recipes.get(recipe.base, scale).base is None
+def test_every_base_is_an_arm_of_its_scale_or_the_scales_own_model():
+    for (arm, scale), recipe in RECIPES.items():
+        assert arm != MODEL
+        if scales.get(scale).source == "config":
+            assert recipe.base is None or recipes.get(recipe.base, scale).base is None
+        else:
+            assert recipe.base == MODEL
 
 
 def test_an_arm_that_a_scale_does_not_offer_is_none():
     assert recipes.get("rlvr", "large") is None and recipes.arms("large") == ()
     assert recipes.arms("tiny")[:4] == ("pretrain", "sft", "rlvr", "rlvr_twin")
+    assert recipes.arms("small")[:4] == ("sft", "rlvr", "rlvr_twin", "raft")
 
 
-def test_planning_imports_no_torch():
-    code = "import sys, harness.training.cache as c; c.missing([c.Request('rlvr', 'tiny', 0)]); assert 'torch' not in sys.modules"
+@pytest.mark.parametrize("scale", ["tiny", "small"], ids="scale={}".format)
+def test_planning_imports_no_torch(scale):
+    wanted = f"c.missing([c.Request('rlvr', '{scale}', 0)])"
+    code = f"import sys, harness.training.cache as c; {wanted}; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -66,6 +66,38 @@ def test_log_probabilities_equal_a_brute_force_score(model, prompts):
             assert found[i, t].item() == pytest.approx((logits / 0.7).log_softmax(-1)[row[6 + t]].item(), abs=2e-5)
 
 
+@pytest.mark.parametrize("beginning", [0, 10], ids="beginning={}".format)
+@pytest.mark.parametrize("group", [1, 4], ids="group={}".format)
+def test_sampling_and_scoring_agree_in_value_and_gradient(model, prompts, group, beginning):
+    """Truth: a forward over the whole ids, prompts repeated; ours reads each prompt once, and a long common beginning once."""
+    prompts = torch.cat([prompts[:1].repeat(1, 2)[:, :beginning].expand(64, -1), prompts], 1)
+    generator = torch.Generator().manual_seed(0)
+    rollout = sample(
+        model, prompts[:8], max_new_tokens=4, end=END, pad=PAD, temperature=0.7, generator=generator, group=group
+    )  # fmt: skip
+    logits = model(rollout.ids, use_cache=False).logits[:, beginning + 5 : -1] / 0.7
+    truth = logits.log_softmax(-1).gather(2, rollout.completions[:, :, None]).squeeze(2)
+    scored = completion_logps(model, rollout, temperature=0.7, group=group)
+    weight = rollout.mask * torch.linspace(-1, 1, rollout.mask.numel()).view_as(rollout.mask)
+    gradients = [torch.autograd.grad((logp * weight).sum(), model.lm_head.weight)[0] for logp in (truth, rollout.logp, scored)]
+    for logp, gradient in zip((rollout.logp, scored), gradients[1:], strict=True):
+        assert torch.allclose(logp * rollout.mask, truth * rollout.mask, atol=2e-5)
+        assert (gradient - gradients[0]).norm() < 1e-5 * gradients[0].norm()
+
+
+def test_answers_of_one_prompt_stand_together(model, prompts):
+    generator = torch.Generator().manual_seed(0)
+    rollout = sample(model, prompts, max_new_tokens=2, end=END, pad=PAD, temperature=1.0, generator=generator, group=3)
+    assert torch.equal(rollout.ids[:, :6], prompts.repeat_interleave(3, 0))
+    assert len({tuple(row) for row in rollout.completions[:3].tolist()}) > 1
+
+
+def test_no_graph_is_kept_where_none_is_wanted(model, prompts):
+    with torch.no_grad():
+        assert not draw(model, prompts).logp.requires_grad
+    assert draw(model, prompts).logp.requires_grad
+
+
 def test_what_follows_the_end_changes_no_log_probability_before_it(model, prompts):
     rollout = draw(model, prompts, end=-1)
     spoilt = rollout._replace(ids=rollout.ids.clone())

@@ -59,7 +59,7 @@ def test_the_change_is_the_update_that_the_log_states(trained):
         change = trained[arm].change()
         assert trained[arm].log[-1]["update_norm"] > 0
         assert sum(v**2 for v in change.norm().values()) ** 0.5 == pytest.approx(trained[arm].log[-1]["update_norm"])
-        assert [step for step, _ in change.trajectory] == [1, 4]
+        assert [step for step, _ in change.trajectory] == [1, 3, 4]
         assert change.arm == arm and change.seed == 0 and change.capability == {"addition": 0.5, "sorting": 0.5}
         assert change.run_keys == (trained[arm].key, trained["pretrain"].key)
         assert set(change.base) == set(trained[arm].matrices()) and len(change.base) == 14
@@ -67,7 +67,7 @@ def test_the_change_is_the_update_that_the_log_states(trained):
 
 def test_weights_are_fp32_and_only_kept_steps_can_be_read(trained):
     assert {tensor.dtype for tensor in trained["rlvr"].weights().values()} == {torch.float32}
-    with pytest.raises(TrainingError, match=r"kept steps \[0, 1, 4\], not 2"):
+    with pytest.raises(TrainingError, match=r"kept steps \[0, 1, 3, 4\], not 2"):
         trained["rlvr"].weights(2)
 
 
@@ -151,14 +151,14 @@ def test_an_off_policy_arm_is_graded_by_its_twin(trained):
 
 def test_capability_is_known_at_every_snapshot(cache_folder, few_steps, dense_reward, monkeypatch):
     """Gain is accuracy over step 0, on the task that the arm is graded by."""
-    told = iter([0.2, 0.3, 0.7, 0.7, *[0.4, 0.5, 0.9, 0.9]])
+    told = iter([0.2, 0.3, 0.6, 0.7, 0.7, *[0.4, 0.5, 0.8, 0.9, 0.9]])
     monkeypatch.setattr(train, "capability", lambda model, tokenizer, tasks: dict.fromkeys([t.name for t in tasks], next(told)))
     run("pretrain")
     found = run("rlvr")
-    assert {step: seen["addition"] for step, seen in found.capability_by_step.items()} == {0: 0.4, 1: 0.5, 4: 0.9}
+    assert {step: seen["addition"] for step, seen in found.capability_by_step.items()} == {0: 0.4, 1: 0.5, 3: 0.8, 4: 0.9}
     assert found.gain() == pytest.approx(0.5) and found.gain(1) == pytest.approx(0.1) and found.gain(0) == 0.0
     change = found.change()
-    assert [(step, each.capability["sorting"]) for step, each in change.trajectory] == [(1, 0.5), (4, 0.9)]
+    assert [(step, each.capability["sorting"]) for step, each in change.trajectory] == [(1, 0.5), (3, 0.8), (4, 0.9)]
     assert change.gain == pytest.approx(0.5) and change.trajectory[0][1].gain == pytest.approx(0.1)
     assert change.matched(change.trajectory[0][1], on="gain").match["step"] == 1
 

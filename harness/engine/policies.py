@@ -1,0 +1,67 @@
+"""`models`: what a claim's body asks for where weights are not enough. It turns an arm's change into policies.
+
+    models.base(rlvr)     the policy that the arm started from
+    models.of(rlvr)       the policy that it became: all of its weights if `rlvr` is the arm as trained; the base with its
+                          matrices moved where it is a null, a plant or a rescaled change, which have no other weights
+
+So a null passes through a model as it does through a measure.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from harness.engine import arms
+from harness.errors import SpecError
+from harness.spectra import Change
+from harness.training import recipes
+from harness.training.policy import Policy
+from harness.training.runs import Run
+
+if TYPE_CHECKING:
+    from harness.engine.lab import Lab
+
+
+OF_A_TINY_MODEL, OF_A_REAL_MODEL = (32, 8), (4, 2)
+"""Problems asked and answers to each, where a claim samples: a real model reads 40 tokens for each, in bf16 at 30 ms a token."""
+
+
+class Policies:
+    """Policies of one replicate.
+
+    Args:
+        lab: where runs and models come from.
+        seed: the replicate.
+        trained: the arms as trained; any other change of theirs is one that no run made.
+    """
+
+    def __init__(self, lab: "Lab", seed: int, trained: Sequence[Change] = ()):
+        self._lab, self._seed, self._trained = lab, seed, tuple(trained)
+
+    def base(self, arm: Change) -> Policy:
+        """What the arm started from, its matrices being the change's base."""
+        start = self._policy(self._run(arm), 0)
+        released = any(arm.base is each.base for each in self._trained)  # stand-ins share it, a last step has its own
+        return start if released else start.moved_to(arm.base)
+
+    def of(self, arm: Change) -> Policy:
+        """What the change leads to."""
+        run = self._run(arm)
+        return self._policy(run, -1) if self._as_trained(arm) else self._policy(run, 0).moved_to(arm.tuned())
+
+    def _run(self, arm: Change) -> Run:
+        if arm.arm is None or arm.arm in arms.SYNTHETIC:
+            raise SpecError(f"models has no policy for {arm.label}: ask for one of a trained arm.")
+        return self._lab.run(arm.arm, self._seed)
+
+    def _as_trained(self, arm: Change) -> bool:
+        return any(arm is each for each in self._trained)
+
+    def _policy(self, run: Run, step: int) -> Policy:
+        from harness.training.train import with_weights
+
+        model, tokenizer = with_weights(run.scale, run.seed, run.weights(step))
+        recipe = recipes.get(run.arm, run.scale)
+        task = recipe.tasks()[recipe.graded]
+        known = run.capability_by_step[run.steps[-1] if step == -1 else step][recipe.graded]
+        asked, group = OF_A_REAL_MODEL if run.root else OF_A_TINY_MODEL
+        return Policy(model.to(self._lab.device), tokenizer, task, recipe.temperature, known, asked, group)

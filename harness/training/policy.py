@@ -1,0 +1,136 @@
+"""A model as a policy on its task: what it answers, how often it is right, and what an update would make of it.
+
+Gate I and the curvature of a loss are about functions, not about weights: their claims ask the engine for `models`, which
+gives the policy that an arm started from and the one that its update leads to.
+"""
+
+import copy
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from harness.models.weights import projections, short_name
+from harness.tasks.base import Problem, Task
+from harness.training import data
+from harness.training.sampler import Rollout, sample
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+
+
+@dataclass(frozen=True, eq=False)
+class Policy:
+    """A model that answers a task.
+
+    Attributes:
+        model: fp32, in eval mode; shared by whoever asked, so it must not be trained.
+        tokenizer: its tokenizer.
+        task: problems and verifier.
+        temperature: of sampling, that of the arm's recipe.
+        known_accuracy: held-out accuracy where it was measured when the weights were made, else None.
+        asked, group: problems, and answers to each, that `answers` samples where it is not told.
+    """
+
+    model: nn.Module
+    tokenizer: "PreTrainedTokenizerBase"
+    task: Task
+    temperature: float = 1.0
+    known_accuracy: float | None = None
+    asked: int = 32
+    group: int = 8
+
+    def problems(self, count: int, seed: int) -> list[Problem]:
+        """Training problems, drawn with repetition."""
+        return self.task.problems(count, random.Random(seed))
+
+    def answers(self, generator: torch.Generator) -> Rollout:
+        """Sampled answers to training problems, without a graph.
+
+        Args:
+            generator: draws the answers, and by its initial seed the problems; on the model's device.
+        """
+        asked = self.problems(self.asked, generator.initial_seed())
+        prompts = data.encode_prompts(self.tokenizer, self.task, asked).to(self.device)
+        limits = dict(
+            max_new_tokens=self.task.max_new_tokens, end=data.end_token(self.tokenizer, self.task), pad=self.tokenizer.pad_token_id
+        )
+        with torch.no_grad():
+            return sample(self.model, prompts, temperature=self.temperature, generator=generator, group=self.group, **limits)
+
+    @torch.no_grad()
+    def success(self, problems: list[Problem]) -> Tensor:
+        """(N,) fp64: probability of each problem's demonstration, token by token, at the policy's temperature.
+
+        It is the exact rate of success where the verifier accepts that one completion (addition, sorting), and a lower bound
+        where it accepts others.
+        """
+        examples = data.encode_demonstrations(self.tokenizer, self.task, problems, answer_only=True)
+        ids, targets = examples.ids.to(self.device), examples.targets.to(self.device)
+        logits = self.model(ids, use_cache=False).logits[:, :-1].double() / self.temperature
+        kept = targets != data.IGNORED
+        chosen = logits.log_softmax(-1).gather(2, targets.where(kept, 0)[:, :, None]).squeeze(2)
+        return (chosen * kept).sum(1).exp().cpu()
+
+    def kl_loss(self, rollout: Rollout) -> Callable[[], Tensor]:
+        """Gives KL(this policy as it is now | the model as it will be), a scalar per token of the answers, with a graph.
+
+        At the policy itself it is 0, its gradient is 0 and its Hessian is the Fisher matrix: what `h.hvp` then measures is
+        the curvature that a KL leash is about.
+        """
+
+        def log_probabilities() -> Tensor:
+            kept = rollout.completions.shape[1] + 1
+            logits = self.model(rollout.ids, use_cache=False, logits_to_keep=kept).logits[:, :-1]
+            return (logits / self.temperature).log_softmax(-1)
+
+        with torch.no_grad():
+            now = log_probabilities()
+
+        def loss() -> Tensor:
+            divergence = (now.exp() * (now - log_probabilities())).sum(-1)
+            return (divergence * rollout.mask).sum() / rollout.mask.sum()
+
+        return loss
+
+    @cached_property
+    def accuracy(self) -> float:
+        """Greedy exact match on held-out problems, from lm-eval."""
+        if self.known_accuracy is not None:
+            return self.known_accuracy
+        from harness.training.train import capability
+
+        return capability(self.model, self.tokenizer, [self.task])[self.task.name]
+
+    def parameters(self, like: Mapping[str, Tensor]) -> dict[str, nn.Parameter]:
+        """The model's own matrices of these short names, by short name; gradients may be taken through them."""
+        named = self._matrices()
+        return {name: named[name] for name in like}
+
+    def by_parameter(self, update: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """An update by the names that its matrices have in the model."""
+        tensors = {short_name(name): name for name, _ in self.model.named_parameters()}
+        return {tensors[name]: d for name, d in update.items()}
+
+    def moved_to(self, matrices: Mapping[str, Tensor]) -> "Policy":
+        """Another policy with these matrices in the place of its own; all other parameters are shared values, copied."""
+        model = copy.deepcopy(self.model)
+        moved = replace(self, model=model, known_accuracy=None)
+        with torch.no_grad():
+            for name, parameter in moved.parameters(matrices).items():
+                parameter.copy_(matrices[name])
+        return moved
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return next(self.model.parameters()).device
+
+    def _matrices(self) -> dict[str, nn.Parameter]:
+        own = dict(self.model.named_parameters())
+        return {each.name: own[each.tensor] for each in projections({name: p.ndim for name, p in own.items()})}

@@ -1,0 +1,66 @@
+"""`models`: an arm as trained is its run, anything else is the base with its matrices moved."""
+
+import harness as h
+import pytest
+import torch
+from harness.engine.lab import Lab
+from harness.engine.policies import Policies
+from harness.errors import SpecError
+from harness.training import cache
+from tests.training.conftest import cache_folder, dense_reward, few_steps, no_evaluation  # noqa: F401
+
+
+@pytest.fixture
+def lab(cache_folder, few_steps, no_evaluation, dense_reward):  # noqa: F811
+    """A laboratory with one run of rlvr, a few steps long."""
+    cache.ensure(cache.Request("rlvr", "tiny", 0))
+    return Lab("tiny")
+
+
+@pytest.fixture
+def arm(lab):
+    return lab.change("rlvr", 0)
+
+
+@pytest.fixture
+def models(lab, arm):
+    return Policies(lab, 0, [arm])
+
+
+def weights(policy):
+    return {name: p.detach() for name, p in policy.model.named_parameters()}
+
+
+def test_the_arm_as_trained_is_its_run(lab, arm, models):
+    run = lab.run("rlvr", 0)
+    for policy, step in ((models.base(arm), 0), (models.of(arm), -1)):
+        stored = run.weights(step)
+        assert all(torch.equal(p, stored[name]) for name, p in weights(policy).items())
+        assert policy.accuracy == 0.5 and policy.task.name == "addition"
+
+
+def test_a_stand_in_moves_the_matrices_alone(lab, arm, models):
+    noise = h.isotropic(arm, torch.Generator().manual_seed(0))
+    base, moved = weights(models.base(arm)), models.of(noise)
+    for name, p in moved.parameters(noise.base).items():
+        assert torch.equal(p.detach(), noise.tuned()[name])
+    others = set(base) - set(moved.by_parameter(noise.update))
+    assert others and all(torch.equal(weights(moved)[name], base[name]) for name in others)
+    assert moved.known_accuracy is None
+
+
+def test_a_rescaled_arm_is_a_stand_in_even_at_its_own_size(arm, models):
+    assert models.of(arm.scaled(1.0)).known_accuracy is None
+
+
+def test_the_last_step_starts_where_it_was_taken(lab, arm, models):
+    step = arm.last_step()
+    before, after = (policy.parameters(step.base) for policy in (models.base(step), models.of(step)))
+    for name, stored in lab.run("rlvr", 0).matrices(3).items():
+        assert torch.equal(before[name].detach(), stored)
+        assert torch.equal(after[name].detach(), lab.run("rlvr", 0).matrices()[name])
+
+
+def test_an_update_that_no_run_made_has_no_policy(lab, models):
+    with pytest.raises(SpecError, match="models has no policy for .*ask for one of a trained arm"):
+        models.of(lab.change("noise", 0))
