@@ -42,8 +42,8 @@ class Lab:
         self.progress = progress
         self.model_name = self.spec.model_id
         self.run = lru_cache(maxsize=None)(self._run)
-        # a tiny change takes 3 MB with its trajectory, a real one 300: those are read again, their spectra are remembered
-        self.change = lru_cache(maxsize=64 if self.spec.source == "config" else 8)(self._change)
+        # a tiny change takes 3 MB with its trajectory, a real one 470: those are read again, their spectra are remembered
+        self.change = lru_cache(maxsize=64 if self.spec.source == "config" else 4)(self._change)
         self.waited_s = 0.0
         self._bases: dict[int, dict[str, Tensor]] = {}
 

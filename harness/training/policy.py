@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 
 
+AT_ONCE = 64
+"""Demonstrations scored in one forward: the logits of a real model take 17 MB a row, in fp64."""
+
+
 @dataclass(frozen=True, eq=False)
 class Policy:
     """A model that answers a task.
@@ -70,6 +74,10 @@ class Policy:
         It is the exact rate of success where the verifier accepts that one completion (addition, sorting), and a lower bound
         where it accepts others.
         """
+        parts = [problems[i : i + AT_ONCE] for i in range(0, len(problems), AT_ONCE)]
+        return torch.cat([self._success(part) for part in parts])
+
+    def _success(self, problems: list[Problem]) -> Tensor:
         examples = data.encode_demonstrations(self.tokenizer, self.task, problems, answer_only=True)
         ids, targets = examples.ids.to(self.device), examples.targets.to(self.device)
         logits = self.model(ids, use_cache=False).logits[:, :-1].double() / self.temperature
