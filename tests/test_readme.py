@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pytest import mark
+from pytest import fixture, mark
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -22,9 +22,22 @@ def commands() -> list[str]:
     return [line.split(" # ")[0].strip() for line in lines]
 
 
-def as_tested(command: str) -> list[str]:
+@fixture(scope="session")
+def checkpoints(tmp_path_factory) -> dict[str, str]:
+    """Two model folders for the words BASE and TUNED."""
+    from harness.models import tiny
+    from harness.models.quiet import quiet_transformers
+
+    folders = {name: str(tmp_path_factory.mktemp(name)) for name in ("BASE", "TUNED")}
+    for seed, folder in enumerate(folders.values()):
+        with quiet_transformers():
+            tiny.build(seed).model.save_pretrained(folder)
+    return folders
+
+
+def as_tested(command: str, checkpoints: dict[str, str]) -> list[str]:
     """The command without its cost: make and pytest say what they would do, queries run on the store that is given."""
-    words = shlex.split(command, comments=True)
+    words = [checkpoints.get(word, word) for word in shlex.split(command, comments=True)]
     program, rest = words[0], words[1:]
     if program == "make":
         return ["make", "-n", *rest]
@@ -41,9 +54,9 @@ def test_the_readme_names_the_two_commands_and_some_queries():
 
 
 @mark.parametrize("command", commands())
-def test_a_readme_command_works(command, store_with_one_run):
+def test_a_readme_command_works(command, store_with_one_run, checkpoints):
     done = subprocess.run(
-        as_tested(command), cwd=ROOT, env={**os.environ, "HARNESS_RESULTS": str(store_with_one_run)},
+        as_tested(command, checkpoints), cwd=ROOT, env={**os.environ, "HARNESS_RESULTS": str(store_with_one_run)},
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

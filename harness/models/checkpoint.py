@@ -2,28 +2,28 @@
 
 Safetensors, or pickles that torch's `weights_only` loader accepts; sharded or not. A folder of adapters or of another
 framework's weights is not a model. Reading one tensor of a 7B safetensors checkpoint touches only that tensor's pages;
-of a pickle, torch maps the file where its format allows it.
+of a pickle, torch maps the file where its format allows it. Of config.json only the text is read: code that it names
+(`auto_map`) is never imported.
 """
 
 import json
-import pickle
+import re
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from harness.errors import ModelError
+from harness.models import tensor_file
+from harness.models.tensor_file import Shape
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # the first that is there is read; indices are theirs plus .index.json
-
-
-class Shape(NamedTuple):
-    """Where a tensor lies and how big it is."""
-
-    file: Path
-    shape: tuple[int, ...]
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")  # the first there is read; an index is called so plus .index.json
+UNFINISHED = (".tmp", ".incomplete", ".part")
+SHARD = re.compile(r"(?P<stem>model|pytorch_model)-\d+-of-(?P<count>\d+)\.(?:safetensors|bin)")
+TRAINING_SHARD = re.compile(r".*\.distcp|.*_rank_\d+\.pt|mp_rank_\d+.*\.pt")
 
 
 class Checkpoint:
@@ -34,8 +34,8 @@ class Checkpoint:
         shapes: name -> Shape, in the files' order.
 
     Raises (constructor and `read`):
-        ModelError: the folder is missing, has no config.json or no weights, a shard is missing or damaged, or a pickle
-            holds more than weights.
+        ModelError: the folder is missing, has no config.json or no weights, a shard is missing, damaged, still being written or
+            without a tensor that the index names, or a pickle holds more than weights.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -44,70 +44,94 @@ class Checkpoint:
             raise ModelError(f"{self.folder} is not a folder: give the folder of a model, or a hub id.")
         if not (self.folder / "config.json").is_file():
             raise ModelError(f"{self.folder} has no config.json: give the folder that save_pretrained wrote.")
+        _refuse_unfinished(self.folder)
+        index = _index(self.folder)
+        files = sorted({self.folder / shard for shard in index.values()}) or [_single_file(self.folder)]
+        self._stamps = {file: tensor_file.stamp(file) for file in files}
         self.shapes: dict[str, Shape] = {}
-        for file in _weight_files(self.folder):
-            headers = _safetensors_shapes(file) if file.suffix == ".safetensors" else _pickle_shapes(file)
-            self.shapes |= {name: Shape(file, shape) for name, shape in headers.items()}
+        for file in files:
+            self.shapes |= tensor_file.headers(file)
+        for name, shard in index.items():
+            if name not in self.shapes or self.shapes[name].file != self.folder / shard:
+                raise ModelError(f"{self.folder / shard} lacks {name}, which its index says it holds: download it again.")
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """What config.json says; a ModelError where it is damaged."""
+        file = self.folder / "config.json"
+        try:
+            found = json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise ModelError(f"{file} is damaged: copy or download it again.") from error
+        if not isinstance(found, dict):
+            raise ModelError(f"{file} is damaged: it must hold one object.")
+        return found
 
     def read(self, names: list[str]) -> Iterator[tuple[str, "Tensor"]]:
         """The named tensors as stored (dtype kept, CPU), one at a time, grouped by file."""
         by_file: dict[Path, list[str]] = {}
         for name in names:
             by_file.setdefault(self.shapes[name].file, []).append(name)
-        for file, wanted in by_file.items():
-            if file.suffix == ".safetensors":
-                from safetensors import safe_open
+        for wanted in by_file.values():
+            for name in wanted:
+                yield name, self.tensor(name)
 
-                with safe_open(file, framework="pt") as tensors:
-                    for name in wanted:
-                        yield name, tensors.get_tensor(name)
-            else:
-                state = _unpickle(file)
-                for name in wanted:
-                    yield name, state[name]
+    def tensor(self, name: str, part: int | slice | None = None) -> "Tensor":
+        """One tensor as stored, or the part of it along its first axis; mapped, see `tensor_file.read`.
+
+        Raises:
+            ModelError: its file changed since this object was made, or cannot be read any more.
+        """
+        file = self.shapes[name].file
+        tensor_file.check_unchanged(file, self._stamps[file])
+        return tensor_file.read(file, name, part)
 
 
-def _weight_files(folder: Path) -> list[Path]:
+def _index(folder: Path) -> dict[str, str]:
+    """Tensor name -> shard, from the index of the first of WEIGHT_FILES that is there; empty where that has no index."""
     for name in WEIGHT_FILES:
-        if (folder / f"{name}.index.json").is_file():
-            try:
-                shards = sorted(set(json.loads((folder / f"{name}.index.json").read_text())["weight_map"].values()))
-            except (ValueError, KeyError, AttributeError) as error:
-                raise ModelError(f"{folder / name}.index.json is damaged: download the model again.") from error
-            missing = [shard for shard in shards if not (folder / shard).is_file()]
-            if missing:
-                raise ModelError(f"{folder} lacks {missing[0]}, which its index names: download the model again.")
-            return [folder / shard for shard in shards]
+        file = folder / f"{name}.index.json"
+        if file.is_file():
+            return _read_index(file)
         if (folder / name).is_file():
-            return [folder / name]
+            return {}
+    return {}
+
+
+def _read_index(file: Path) -> dict[str, str]:
+    try:
+        index = json.loads(file.read_text(encoding="utf-8"))["weight_map"]
+        sound = index and all(isinstance(shard, str) and Path(shard).name == shard for shard in index.values())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{file} is damaged: download the model again.") from error
+    if not sound:
+        raise ModelError(f"{file} is damaged, its weight_map must name files beside it: download the model again.")
+    missing = sorted({shard for shard in index.values() if not (file.parent / shard).is_file()})
+    if missing:
+        raise ModelError(f"{file.parent} lacks {missing[0]}, which its index names: download the model again.")
+    return index
+
+
+def _single_file(folder: Path) -> Path:
+    for name in WEIGHT_FILES:
+        if (folder / name).is_file():
+            return folder / name
+    names = sorted(file.name for file in folder.iterdir())
+    shards = [shard for name in names if (shard := SHARD.fullmatch(name))]
+    if shards:
+        raise ModelError(
+            f"{folder} has {len(shards)} of {int(shards[0]['count'])} shards and no index, so it is not whole: wait if it is "
+            "still being written, else copy or download it again."
+        )
+    if any(TRAINING_SHARD.fullmatch(name) for name in names):
+        raise ModelError(f"{folder} holds a distributed trainer's shards: merge them into a folder as save_pretrained writes.")
     raise ModelError(f"{folder} has no weights: it needs {' or '.join(WEIGHT_FILES)}, or their shards with an index.")
 
 
-def _safetensors_shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(file, framework="pt") as tensors:
-            return {name: tuple(tensors.get_slice(name).get_shape()) for name in tensors.keys()}
-    except SafetensorError as error:
-        raise ModelError(f"{file} is not a whole safetensors file ({error}): copy or download it again.") from error
-
-
-def _pickle_shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(tensor.shape) for name, tensor in _unpickle(file).items()}
-
-
-def _unpickle(file: Path) -> dict[str, "Tensor"]:
-    import torch
-
-    try:
-        state = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError as error:
-        raise ModelError(
-            f"{file} is refused: it holds more than weights, and loading it could run code; convert it to safetensors."
-        ) from error
-    except (RuntimeError, EOFError, OSError) as error:
-        raise ModelError(f"{file} cannot be read as torch weights: copy it again or convert it to safetensors.") from error
-    if not isinstance(state, dict) or not all(isinstance(tensor, torch.Tensor) for tensor in state.values()):
-        raise ModelError(f"{file} is not a plain mapping from names to tensors: save the model's state_dict instead.")
-    return state
+def _refuse_unfinished(folder: Path) -> None:
+    """A writer's temporary file beside the weights: what is there may be half of the old and half of the new."""
+    for file in sorted(folder.iterdir()):
+        if any(mark in file.name for mark in UNFINISHED) and file.name.startswith(("model", "pytorch_model")):
+            raise ModelError(
+                f"{folder} is still being written, it has {file.name}: wait, or delete that file if its writer died."
+            )

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 TABLES = ("claims", "measurements", "verdicts", "runs")  # in writing order: runs is the commit marker
+"""What every session writes; `matrices` is written by a diff alone, before them."""
+
 
 
 class Column(NamedTuple):
@@ -72,6 +74,15 @@ null_name string          | null_estimate float      | null_low float           
 null_verdict string       | plant_name string        | plant_estimate float     | plant_low float
 plant_high float          | plant_verdict string
 """
+_MATRICES = """
+run_id string!            | base string!             | tuned string!            | step int
+name string!              | layer int                | module string            | rows int
+cols int                  | base_dtype string        | tuned_dtype string       | metric string!
+value float               | chance float             | null_name string         | null_mean float
+null_sd float             | null_draws int           | k int                    | gap float
+route string              | bound float              | status string!           | detail string
+metric_version int        | duration_s float
+"""
 
 
 def _parse(text: str) -> dict[str, Column]:
@@ -84,6 +95,7 @@ COLUMNS: dict[str, dict[str, Column]] = {
     "claims": _parse(_CLAIMS),
     "measurements": _parse(_MEASUREMENTS),
     "verdicts": _parse(_VERDICTS),
+    "matrices": _parse(_MATRICES),
 }
 
 

@@ -5,6 +5,7 @@ CREATE VIEW runs AS FROM stored_runs;
 CREATE VIEW claims AS FROM stored_claims SEMI JOIN stored_runs USING (run_id);
 CREATE VIEW measurements AS FROM stored_measurements SEMI JOIN stored_runs USING (run_id);
 CREATE VIEW verdicts AS FROM stored_verdicts SEMI JOIN stored_runs USING (run_id);
+CREATE VIEW matrices AS FROM stored_matrices SEMI JOIN stored_runs USING (run_id);
 
 -- One row per session that ended, newest first.
 CREATE VIEW complete_runs AS

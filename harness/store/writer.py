@@ -111,7 +111,7 @@ class Session:
         if len(checked.get("runs", ())) != 1:
             raise StoreError("a session commits exactly one row of table runs")
         self.git_sha = self.git_sha or str(checked["runs"][0]["git_sha"] or "")
-        for table in TABLES:
+        for table in [*(each for each in checked if each not in TABLES), *TABLES]:
             self._write(table, checked.get(table, []))
         self.journal_path.unlink(missing_ok=True)
         return self.run_path

@@ -60,6 +60,62 @@ def test_damaged_index_is_refused(tiny_folder):
         Checkpoint(tiny_folder)
 
 
+@pytest.mark.parametrize(
+    "content", ['{"weight_map": {"a": "../../etc/a.safetensors"}}', '{"weight_map": {"a": 3}}', '{"weight_map": {}}']
+)
+def test_an_index_that_names_no_file_beside_it_is_refused(content, tiny_folder):
+    (tiny_folder / "model.safetensors.index.json").write_text(content)
+    with pytest.raises(ModelError, match="its weight_map must name files beside it"):
+        Checkpoint(tiny_folder)
+
+
+@pytest.mark.parametrize("shard", ["model.safetensors", "other.safetensors"])
+def test_an_index_that_names_an_absent_tensor_is_refused(shard, tiny_folder):
+    save_file({"elsewhere": torch.ones(2)}, tiny_folder / "other.safetensors")
+    index = {"weight_map": {"elsewhere": "other.safetensors", "model.norm.weight": "model.safetensors", "absent": shard}}
+    (tiny_folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(ModelError, match=f"{shard} lacks absent, which its index says it holds"):
+        Checkpoint(tiny_folder)
+
+
+@pytest.mark.parametrize(
+    "name", ["model-00002-of-00003.safetensors.tmp", "model.safetensors.incomplete", "pytorch_model.bin.tmp-7"]
+)
+def test_a_folder_with_a_writers_temporary_file_is_refused(name, tiny_folder):
+    (tiny_folder / name).touch()
+    with pytest.raises(ModelError, match=f"is still being written, it has {name}: wait, or delete that file"):
+        Checkpoint(tiny_folder)
+
+
+def test_shards_before_their_index_are_refused(tiny_folder):
+    (tiny_folder / "model.safetensors").rename(tiny_folder / "model-00001-of-00003.safetensors")
+    with pytest.raises(ModelError, match="has 1 of 3 shards and no index, so it is not whole: wait"):
+        Checkpoint(tiny_folder)
+
+
+@pytest.mark.parametrize("name", ["__0_0.distcp", "model_world_size_8_rank_0.pt", "mp_rank_00_model_states.pt"])
+def test_a_distributed_trainers_shards_are_refused(name, tiny_folder):
+    (tiny_folder / "model.safetensors").unlink()
+    (tiny_folder / name).touch()
+    with pytest.raises(ModelError, match="holds a distributed trainer's shards: merge them into a folder"):
+        Checkpoint(tiny_folder)
+
+
+def test_a_file_written_anew_is_not_read(tiny_folder):
+    checkpoint = Checkpoint(tiny_folder)
+    state = dict(checkpoint.read(list(checkpoint.shapes)))
+    save_file(state, tiny_folder / "model.safetensors")
+    with pytest.raises(ModelError, match="changed while it was read"):
+        list(checkpoint.read(["model.norm.weight"]))
+
+
+def test_a_file_that_is_gone_is_not_read(tiny_folder):
+    checkpoint = Checkpoint(tiny_folder)
+    (tiny_folder / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        list(checkpoint.read(["model.norm.weight"]))
+
+
 def test_pickle_with_more_than_weights_is_refused(tiny_folder):
     as_pickle(tiny_folder, {"a": torch.ones(2), "b": NotWeights()})
     with pytest.raises(ModelError, match="it holds more than weights"):
