@@ -47,7 +47,8 @@ def unmet(claim: Claim, scale: str, *, device: str = "cpu") -> str | None:
 
 def is_nightly(claim: Claim, scale: str) -> bool:
     """Whether judging the claim here takes longer than a default session has: it says so, or it needs a real model trained."""
-    return claim.nightly or (_has_weights(scale) and any(arm not in arms.SYNTHETIC for arm in arms_of(claim)))
+    trained = [arm for arm in arms_of(claim) if arm not in arms.SYNTHETIC]
+    return claim.nightly or (_has_weights(scale) and any(recipes.get(arm, scale) for arm in trained))
 
 
 def needs(claim: Claim, scale: str, seeds: Iterable[int]) -> list[Need]:

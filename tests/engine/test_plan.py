@@ -81,5 +81,6 @@ def test_a_claim_is_nightly_where_it_says_so_or_a_real_model_must_be_trained(cla
 
     cheap, light, heavy = claim(trained), claim(synthetic), claim(slow, nightly=True)
     assert [plan.is_nightly(cheap, scale) for scale in ("tiny", "small")] == [False, True]
+    assert not plan.is_nightly(cheap, "large")  # which cannot train it: it is skipped with that reason
     assert [plan.is_nightly(light, scale) for scale in ("tiny", "small")] == [False, False]
     assert plan.is_nightly(heavy, "tiny")
