@@ -16,16 +16,14 @@ pytestmark = pytest.mark.filterwarnings("ignore")
     bound=h.below(0.5, on="log"),
     null=ITSELF,
     no_plant=NO_PLANT,
-    expect={"tiny": "refuted"},
+    expect={"tiny": "supported"},
     family=TRAINING,
-    version=2,
-    why="version 1 was registered as supported, the goal; trials gave .73-.77 and the goal is missed",
+    version=3,
+    why="3: supported again since the pass that samples is the pass that learns and prompts are read once (.38). 2: version 1 was "
+    "registered as supported, the goal; trials gave .73-.77 and the goal was missed",
 )
 def test_grpo_step_half(race, pretrain, contender="ours"):
-    """Two trials put it at .73-.77 (41 ms of CPU time against 53): backward and forwards, which both need, are over half of trl's.
-
-    Ours also runs the base at every step, to log KL(pi | base); trl at beta 0 does not.
-    """
+    """Ours also runs the base at every step, to log KL(pi | base); trl at beta 0 does not."""
     return tiny_race(race, pretrain.seed, contender)
 
 
@@ -66,18 +64,16 @@ def tiny_race(race, seed, contender):
     bound=h.below(1.1, on="log"),
     no_null="the reference against itself is no slower than itself either: the sentence claims no difference",
     no_plant=NO_PLANT,
-    expect={"small": "open"},
+    expect={"small": "supported"},
     needs=("real-weights",),
     family=TRAINING,
     nightly=True,
-    version=2,
-    why="version 1 was registered as supported; one trial of four completions gave 1.22, so nothing is expected until it is run",
+    version=3,
+    why="3: run now, .25 of trl's time. 2: version 1 was registered as supported; one trial of four completions gave 1.22, so nothing "
+    "was expected until it was run",
 )
 def test_grpo_step_of_a_real_model(race, rng, small, contender="ours"):
-    """4 problems answered 4 times: the models do nearly all of the work, and ours runs the base too, to log KL(pi | base).
-
-    One trial of 4 completions a step on a busy CPU gave 1.22.
-    """
+    """4 problems answered 4 times: the models do nearly all of the work, and ours runs the base too, to log KL(pi | base)."""
     from suites.benchmarks.grpo_step import our_step, recipe, trl_step
 
     seed = rng.initial_seed() % 2**31
