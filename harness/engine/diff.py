@@ -2,8 +2,9 @@
 
     pair of checkpoints --matrix by matrix, over processes--> rows --journal--> Parquet table `matrices`
 
-Every finished matrix is a line of a journal, results/inflight/diff-<key>.jsonl; the key is that of both sides' files and of the
-settings. So a diff that was killed and is asked for again measures only what is missing, and nothing is stored twice.
+Every finished matrix is a line of results/inflight/diff-<key>.partial; the key is that of both sides' files and of the settings.
+So a diff that was killed and is asked for again measures only what is missing, and nothing is stored twice. It is no session's
+journal (those end in .jsonl), which `harness recover` would bring back: only the same diff can go on with it.
 """
 
 import hashlib
@@ -12,8 +13,8 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from functools import lru_cache
 from datetime import UTC, datetime
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +25,6 @@ from harness.store.schema import SCHEMA_VERSION
 from harness.store.writer import Session
 
 Progress = Callable[["Seen"], None]
-METRIC_VERSION = 1
 AHEAD = 2  # matrices waiting for each process
 
 
@@ -82,30 +82,26 @@ def diff(asked: Asked, results: Path, *, processes: int | None = None, progress:
 
     Raises:
         ModelError: a side cannot be read, or they share no matrix.
-        StoreError: the store cannot be written; what was measured stays in the journal.
+        StoreError: the store cannot be written; what was measured before stays for the next try.
     """
     pair = _pair(asked.base, asked.tuned, asked.where)
-    journal = results / "inflight" / f"diff-{_key(asked)}.jsonl"
+    journal = results / "inflight" / f"diff-{_key(asked)}.partial"
     known = _journalled(journal)
     todo = [entry.name for entry in pair.entries if entry.name not in known]
     sizes = {entry.name: entry.shape[0] * entry.shape[1] * 4 for entry in pair.entries}  # two sides in 16 bits
     entries = {entry.name: entry for entry in pair.entries}
     run = _run(asked) | {"started": datetime.now(UTC)}
-    session = Session(results).open({**run, "started": run["started"].isoformat()})
     began, done = time.perf_counter(), 0
-    try:
-        for name, rows in _measured(asked, todo, processes or os.cpu_count() or 1):
-            known[name] = rows
-            _append(journal, name, rows)
-            done += sizes[name]
-            if progress:
-                left = [sizes[each] for each in todo]
-                progress(Seen(name, len(known), len(entries), done, sum(left), time.perf_counter() - began))
-    except BaseException:
-        session.journal_path.unlink(missing_ok=True)  # the rows are in the diff's own journal
-        raise
+    for name, rows in _measured(asked, todo, processes or os.cpu_count() or 1):
+        known[name] = rows
+        _append(journal, name, rows)
+        done += sizes[name]
+        if progress:
+            left = [sizes[each] for each in todo]
+            progress(Seen(name, len(known), len(entries), done, sum(left), time.perf_counter() - began))
     rows = [_owned(asked, entries[name], row) for name in entries for row in known[name]]
     run |= {"finished": datetime.now(UTC), "duration_s": time.perf_counter() - began, "measured": len(todo)}
+    session = Session(results).open({**run, **{key: run[key].isoformat() for key in ("started", "finished")}})
     session.commit({"matrices": rows, "runs": [run]})
     journal.unlink(missing_ok=True)
     return Diffed(session.run_id, rows, pair.unmatched)
@@ -172,6 +168,8 @@ def _run(asked: Asked) -> dict:
 
 def _key(asked: Asked) -> str:
     """Of the files' names, sizes and times on both sides, and of the settings."""
+    from harness.engine.matrix_rows import METRIC_VERSION
+
     files = [_fingerprint(Path(side)) for side in (asked.base, asked.tuned)]
     text = json.dumps([files, asked.where, asked.draws, asked.seed, METRIC_VERSION])
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -26,7 +26,7 @@ from harness.spectra import Change
 METRIC_VERSION = 1
 ALPHA, FRACTION = 0.3, 1 / 16
 KEY = "w"
-SIXTEEN = {"torch.bfloat16": "bf16", "bfloat16": "bf16", "torch.float16": "fp16", "float16": "fp16"}
+SIXTEEN = {torch.bfloat16: "bf16", torch.float16: "fp16"}
 
 Measure = Callable[[Change], float]
 
@@ -76,7 +76,7 @@ def matrix_rows(w0: Tensor, w1: Tensor, *, draws: int = 3, seed: int = 0) -> Ite
     Yields:
         A row per metric. What is not finite or not defined on this matrix is a row without value that says why.
     """
-    stored = SIXTEEN.get(str(w0.dtype)) if w0.dtype == w1.dtype else None
+    stored = SIXTEEN.get(w0.dtype) if w0.dtype == w1.dtype else None
     rounding = explained_by_rounding(w0, w1)
     yield dict(metric="equal", value=float(torch.equal(w0, w1)), status="ok")
     yield dict(metric="rounding", value=float(rounding), status="ok", detail="either side is the other one, rounded to its format")
@@ -88,8 +88,9 @@ def matrix_rows(w0: Tensor, w1: Tensor, *, draws: int = 3, seed: int = 0) -> Ite
     yield dict(metric="norm", value=change.norm()[KEY], status="ok")
     base_norm = torch.linalg.vector_norm(w0.double()).item()
     if base_norm == 0.0 or change.norm()[KEY] == 0.0:
-        what = "the base is zero" if base_norm == 0.0 else "the update is zero"
-        yield dict(metric="relative_norm", value=None if base_norm == 0.0 else 0.0, status="undefined" if base_norm == 0.0 else "ok", detail=what)
+        undefined = dict(value=None, status="undefined", detail="the base is zero")
+        unmoved = dict(value=0.0, status="ok", detail="the update is zero")
+        yield dict(metric="relative_norm") | (undefined if base_norm == 0.0 else unmoved)
         return
     yield dict(metric="relative_norm", value=change.relative_norm()[KEY], status="ok")
     yield from _compared(change, stored, draws, seed)

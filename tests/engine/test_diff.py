@@ -7,6 +7,7 @@ import torch
 from harness import nulls
 from harness.engine import diff as engine
 from harness.engine.diff import Asked, diff
+from harness.engine.recover import recover
 from harness.errors import ModelError
 from harness.models import tiny
 from harness.models.quiet import quiet_transformers
@@ -97,6 +98,7 @@ def test_a_killed_diff_measures_only_what_is_missing(base, tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         diff(Asked(base, tuned, WHERE), tmp_path / "results", processes=1)
     [journal] = (tmp_path / "results" / "inflight").iterdir()
+    assert recover(tmp_path / "results") == []  # no session's journal: only the same diff goes on with it
     journal.write_text(journal.read_text() + json.dumps({"name": "layers.0.x"})[:-4])  # a line that was being written
     monkeypatch.setattr(engine, "_rows_of", lambda asked, name: seen.append(name) or real(asked, name))
     done = diff(Asked(base, tuned, WHERE), tmp_path / "results", processes=1)
