@@ -6,15 +6,13 @@ Exit codes: 0 as expected; 1 verdicts differ; 2 bad input or an unreadable store
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import __version__
+from harness import __version__, cli_diff
 from harness.errors import HarnessError, StoreError
 
-LOG_WIDTH = 120
 OK, DIFFERS, USAGE, SPEC_CHANGED = 0, 1, 2, 3
 QUERY_HELP = """\
 NAME is a table (runs, claims, measurements, verdicts, matrices), a view (complete_runs, standing, latest_verdict, flips, noise_floor,
@@ -25,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Usage errors exit with 2 as argparse does."""
     options = _parser().parse_args(argv)
     try:
-        if options.run is not _diff and not options.results.is_dir():
+        if options.run is not cli_diff.run and not options.results.is_dir():
             raise StoreError(f"there is no results folder {options.results}; name it with --results DIR or HARNESS_RESULTS")
         return options.run(options)
     except HarnessError as error:
@@ -58,13 +56,8 @@ def _parser() -> argparse.ArgumentParser:
     found.add_argument("--out", type=Path, metavar="FILE", help="write the page there, such as docs/findings/path_not_taken.md")
     found.set_defaults(run=_findings)
     compare = commands.add_parser("diff", help="what a fine-tune did to the weights, matrix by matrix, beside noise of its size")
-    compare.add_argument("base", metavar="BASE", help="model folder, tensor file or GGUF")
-    compare.add_argument("tuned", metavar="TUNED", help="the same, or a folder with a LoRA adapter of BASE")
-    compare.add_argument("--where", metavar="REGEX", help="only matrices in whose name it is found, such as 'layers.1?.mlp'")
-    compare.add_argument("--draws", type=int, default=3, metavar="N", help="draws of the null on each matrix (default 3)")
-    compare.add_argument("--seed", type=int, default=0, metavar="N", help="of the draws (default 0)")
-    compare.add_argument("--processes", type=int, metavar="N", help="matrices in flight (default: one a core)")
-    compare.set_defaults(run=_diff)
+    cli_diff.add_options(compare)
+    compare.set_defaults(run=cli_diff.run)
     base = commands.add_parser("baseline", help="make the latest verdicts the baseline that a fresh clone compares with")
     base.set_defaults(run=_baseline)
     for command in (ask, again, back, found, compare, base):
@@ -171,30 +164,6 @@ def _findings(options: argparse.Namespace) -> int:
         raise StoreError(f"cannot write {options.out}: {error.strerror or error}; name another file with --out") from error
     print(f"written: {options.out}")
     return OK
-
-
-def _diff(options: argparse.Namespace) -> int:
-    from harness import threads
-
-    threads.configure()
-    from harness.engine.diff import Asked, diff
-    from harness.report.diff_summary import summary
-
-    if options.draws < 0:
-        raise StoreError(f"--draws {options.draws}: give a whole number from 0")
-    asked = Asked(options.base, options.tuned, options.where, options.draws, options.seed)
-    done = diff(asked, options.results, processes=options.processes, progress=_progress if sys.stderr.isatty() else None)
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else LOG_WIDTH
-    print(summary(done.rows, done.unmatched, width=width))
-    print(f"\n  {done.run_id}   harness query \"from matrices where run_id = '{done.run_id}'\"")
-    return OK
-
-
-def _progress(seen) -> None:
-    ending = "\n" if seen.done == seen.total else ""
-    pace = seen.bytes_done / 1e9 / max(seen.seconds, 1e-9)
-    line = f"{seen.done}/{seen.total} {seen.name}  {pace:.3f} GB/s  {seen.seconds_left:.0f} s left"
-    print(f"\r{line:<100.100}", end=ending, file=sys.stderr, flush=True)
 
 
 def _baseline(options: argparse.Namespace) -> int:

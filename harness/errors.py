@@ -25,5 +25,9 @@ class Unmatched(MeasureError):
     """Two arms are known but cannot be matched; the message says by how much. A claim is then inconclusive, not broken."""
 
 
+class Unavailable(MeasureError):
+    """What a measure asks for is not known of these weights, and cannot be; a claim is then skipped with this sentence."""
+
+
 class TrainingError(HarnessError):
     """A run could not be trained or cached."""

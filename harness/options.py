@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from harness.claims import OWN
+from harness.engine import own
 from harness.engine.settings import Settings
 from harness.errors import HarnessError, ModelError
 
@@ -24,6 +26,15 @@ def add_to(parser: pytest.Parser) -> None:
     add("--claim-seed-base", metavar="N", help="the first seed (default 0)")
     add("--claim-results", metavar="DIR", help="where rows are written (default: results/ in the root folder)")
     add("--claim-model", metavar="PATH", help="judge the claims that need no training on this local folder or hub id")
+    add("--claim-base", metavar="PATH", help="judge the claims on your own checkpoints: the one that the others were tuned from")
+    add(
+        "--claim-tuned",
+        metavar="ARM=PATH",
+        action="append",
+        help="a checkpoint tuned from --claim-base, as in rlvr=runs/a: a model folder, a LoRA adapter's folder, a GGUF or a .pt; "
+        "again with the same arm: a further replicate, paired with the other arms' in the order given",
+    )
+    add("--claim-where", metavar="REGEX", help="of your own checkpoints, only matrices in whose name it is found: 'layers.1?.mlp'")
     add("--claim-device", metavar="NAME", help="where models run: cpu, cuda, cuda:1, mps (default cpu)")
     add("--claim-plan", action="store_true", help="print the runs needed, those cached and the cost; run nothing")
     add("--claim-nightly", action="store_true", help="judge the claims marked nightly too; they take longer")
@@ -39,10 +50,11 @@ def read(config: pytest.Config) -> Settings:
     Raises:
         HarnessError: a value cannot be used; the message is one sentence.
     """
-    model = config.getoption("claim_model")
+    model, checkpoints = config.getoption("claim_model"), _own(config)
+    seeds = _count("--claim-seeds", _text(config, "seeds"), least=2, why="one replicate has no spread to judge by")
     return Settings(
-        scales=_scales(_text(config, "scale"), model),
-        seeds=_count("--claim-seeds", _text(config, "seeds"), least=2, why="one replicate has no spread to judge by"),
+        scales=(OWN,) if checkpoints else _scales(_text(config, "scale"), model),
+        seeds=checkpoints.replicates if checkpoints else seeds,
         seed_base=_count("--claim-seed-base", config.getoption("claim_seed_base") or "0", least=0),
         results=_results(config),
         model=model,
@@ -51,7 +63,22 @@ def read(config: pytest.Config) -> Settings:
         nightly=config.getoption("claim_nightly"),
         inconclusive=_choice("--claim-inconclusive", _text(config, "inconclusive"), MODES),
         min_selected=_count("--claim-min-selected", config.getoption("claim_min_selected") or "0", least=0),
+        own=checkpoints,
     )
+
+
+def _own(config: pytest.Config) -> own.Own | None:
+    """The user's checkpoints; refused together with what would name another scale or other replicates."""
+    given = own.read(*(config.getoption(name) for name in ("claim_base", "claim_tuned", "claim_where")))
+    for name, why in (
+        ("scale", "your own checkpoints are a scale of their own"),
+        ("model", "your own checkpoints are a scale of their own"),
+        ("seeds", "the replicates are the checkpoints"),
+        ("seed_base", "the replicates are the checkpoints"),
+    ):
+        if given and config.getoption(f"claim_{name}") is not None:
+            raise HarnessError(f"--claim-base: {why}; drop --claim-{name.replace('_', '-')}")
+    return given
 
 
 def _text(config: pytest.Config, name: str) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from harness import options
-from harness.errors import HarnessError
+from harness.errors import HarnessError, Unavailable
 
 LEDGER = "harness-ledger"
 LOG_WIDTH = 200  # of a log that nobody folds
@@ -133,16 +133,20 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
     handles = {name: pyfuncitem.funcargs[name] for name in claim.arms if not engine.provides(name)}
     family = [_claim(other) for other in pyfuncitem.session.items if _claim(other) and _scale(other) == _scale(pyfuncitem)]
-    done = engine.run(
-        claim,
-        pyfuncitem.obj,
-        _scale(pyfuncitem),
-        pyfuncitem.config.stash[options.KEY],
-        nodeid=pyfuncitem.nodeid,
-        handles=handles,
-        family=family,
-        say=_speaker(pyfuncitem.config),
-    )
+    try:
+        done = engine.run(
+            claim,
+            pyfuncitem.obj,
+            _scale(pyfuncitem),
+            pyfuncitem.config.stash[options.KEY],
+            nodeid=pyfuncitem.nodeid,
+            handles=handles,
+            family=family,
+            say=_speaker(pyfuncitem.config),
+        )
+    except Unavailable as missing:  # only the body knows what it asks of a change
+        pyfuncitem.stash[options.MESSAGE] = engine.skipped(claim, _scale(pyfuncitem), str(missing), pyfuncitem.nodeid)
+        pytest.skip(str(missing))
     pyfuncitem.stash[options.MESSAGE] = done.message
     if done.outcome == "failed":
         raise AssertionError(done.sentence)
@@ -205,9 +209,13 @@ class Controller:
         if not nodeids and not failed and re.search(r"\bclaim\b", asked):
             raise pytest.UsageError(f"-m {asked!r} selects no claim. {_known(asked)}")
         if nodeids and not self.chosen.plan and not self.config.option.collectonly:
+            from harness import threads
             from harness.engine.ledger import Ledger
 
             try:
+                if self.chosen.own:
+                    threads.configure()  # headers are read by torch
+                    self.chosen.own.check()
                 self.ledger = Ledger(
                     self.chosen.results,
                     Path(self.config.rootpath),
@@ -215,6 +223,7 @@ class Controller:
                     seed_base=self.chosen.seed_base,
                     scales=sorted({_scale_of(nodeid) for nodeid in nodeids}),
                     workers=_workers(self.config),
+                    own=self.chosen.own,
                 )
             except HarnessError as error:
                 raise pytest.UsageError(str(error)) from None
@@ -233,6 +242,13 @@ class Controller:
                 self.ledger.receive(json.loads(text))
             except HarnessError as error:  # the disk is full, say: the session goes on, fails, and keeps what it has
                 self.problem = str(error)
+
+    def pytest_report_header(self) -> str | None:
+        """Says whose weights are judged, before the first claim takes its time."""
+        own = self.chosen.own
+        if own is None:
+            return None
+        return f"claims: on your own checkpoints, {own.replicates} of each arm ({', '.join(own.arms)}), base {own.base}"
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Judges whole families and writes; a final verdict that contradicts its registration fails the session."""

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ def commands() -> list[str]:
 
 @fixture(scope="session")
 def checkpoints(tmp_path_factory) -> dict[str, str]:
-    """Two model folders for the words BASE and TUNED."""
+    """Two model folders for the words BASE and TUNED, and a run of two checkpoints for RUN."""
     from harness.models import tiny
     from harness.models.quiet import quiet_transformers
 
@@ -32,13 +33,21 @@ def checkpoints(tmp_path_factory) -> dict[str, str]:
     for seed, folder in enumerate(folders.values()):
         with quiet_transformers():
             tiny.build(seed).model.save_pretrained(folder)
-    return folders
+    run = tmp_path_factory.mktemp("RUN")
+    for step in (1, 2):
+        shutil.copytree(folders["TUNED"], run / f"checkpoint-{step}")
+    return {**folders, "RUN": str(run)}
 
 
 def as_tested(command: str, checkpoints: dict[str, str]) -> list[str]:
-    """The command without its cost: make and pytest say what they would do, queries run on the store that is given."""
-    words = [checkpoints.get(word, word) for word in shlex.split(command, comments=True)]
+    """The command without its cost: make and pytest say what they would do, queries run on the store that is given.
+
+    What is asked of two checkpoints is done.
+    """
+    words = [re.sub(r"\b(BASE|TUNED|RUN)\b", lambda word: checkpoints[word[0]], word) for word in shlex.split(command, comments=True)]
     program, rest = words[0], words[1:]
+    if "--claim-base" in rest:
+        return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *rest]
     if program == "make":
         return ["make", "-n", *rest]
     if program == "pytest":

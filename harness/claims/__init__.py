@@ -2,13 +2,14 @@
 
 from harness.claims.aggregate import Reduced, Replicate, reduce
 from harness.claims.bounds import Bound, above, below, differs, equivalent, exact, fraction, greater
-from harness.claims.claim import EXPECTATIONS, SCALES, Claim
+from harness.claims.claim import EXPECTATIONS, OWN, SCALES, Claim
 from harness.claims.controls import CONTROLS, Control, null, plant, swap, variant
 from harness.claims.judging import judge, judge_family
 from harness.claims.paper import Paper
 from harness.claims.registry import all_claims, clear, find, find_paper, papers
 from harness.claims.transforms import TRANSFORMS, Transform, transform
 from harness.claims.verdict import (
+    A_CASE,
     BELOW_FLOOR,
     CONTROL_FAILED,
     INCONCLUSIVE,
@@ -26,6 +27,7 @@ from harness.claims.verdict import (
 )
 
 __all__ = [
+    "A_CASE",
     "BELOW_FLOOR",
     "CONTROLS",
     "CONTROL_FAILED",
@@ -33,6 +35,7 @@ __all__ = [
     "INCONCLUSIVE",
     "NON_FINITE",
     "NULL_EXPLAINS",
+    "OWN",
     "REASONS",
     "REFUTED",
     "SCALES",

@@ -14,6 +14,9 @@ from harness.claims.names import plain, unknown
 from harness.errors import SpecError
 
 SCALES = ("tiny", "small", "medium", "large")
+OWN = "own"
+"""The scale of checkpoints that a user brings: no claim is registered for it, so every expectation there is open."""
+
 EXPECTATIONS = ("supported", "refuted", "inconclusive", "open")
 
 

@@ -2,7 +2,7 @@
 
 An interval over replicates decides: inside the bound supports, outside refutes, else inconclusive with a reason. In this order:
 unmatched, non-finite, n too small, control failed, the interval against the bound, then (supported) null explains it and
-(either) below noise floor. Levels: 1 - 2 alpha (alpha at each end) for below, above, greater, equivalent and fraction; 1 - alpha
+(either) below noise floor, or control failed where no noise floor was measured. A case is told instead (case.py). Levels: 1 - 2 alpha (alpha at each end) for below, above, greater, equivalent and fraction; 1 - alpha
 for differs and for sequences. In a family, Holm is applied to the p-values of support and of refutation by themselves, so that
 false support and false refutation each have family-wise error <= alpha under any dependence.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.claims import power
+from harness.claims.case import told
 from harness.claims.claim import Claim
 from harness.claims.control_check import check_controls, nearest
 from harness.claims.holm import holm_steps
@@ -109,6 +110,9 @@ def _judge(claim: Claim, evidence: Evidence, levels: Levels, method: str) -> Ver
             blank = replace(blank, **shown.figures(role))
     if lost := unmatched(evidence.values):  # one is enough: the seeds that could be matched would be a selection
         return replace(blank, reason=UNMATCHED, n=blank.n - len(lost), detail=f"unmatched: {lost[0].says}")
+    if evidence.case and not scores.missing:
+        unknown_floor = claim.floor is not None and evidence.floor is None
+        return told(claim, scores, (*nulls, *plants), blank, None if unknown_floor else floor_problem)
     if claim.bound.statistical:
         decided = _by_interval(claim, scores, levels, method, blank)
     else:
@@ -116,13 +120,15 @@ def _judge(claim: Claim, evidence: Evidence, levels: Levels, method: str) -> Ver
     if decided.reason in (NON_FINITE, TOO_SMALL):
         return decided
     failed = [control.detail for control in (*plants, *nulls) if control.problem == CONTROL_FAILED]
-    if floor_problem:
+    if floor_problem and evidence.floor is not None:
         failed.append(floor_problem)
     if failed:
         return _undecided(decided, CONTROL_FAILED, failed[0])
     explaining = [null.detail for null in nulls if null.problem == NULL_EXPLAINS]
     if decided.verdict == SUPPORTED and explaining:
         return _undecided(decided, NULL_EXPLAINS, explaining[0])
+    if decided.verdict != INCONCLUSIVE and floor_problem:
+        return _undecided(decided, CONTROL_FAILED, floor_problem)
     mean = scores.mean()
     if decided.verdict != INCONCLUSIVE and floor is not None and mean is not None:
         margin = abs(distance(claim.bound, mean))
@@ -249,8 +255,10 @@ def _noise_floor(claim: Claim, evidence: Evidence) -> tuple[float | None, str]:
             raise SpecError(f"claim {claim.id!r} declares no noise floor: measure what it declares.")
         return None, ""
     name, n = claim.floor.label(), len(evidence.values)
-    if evidence.floor is None or len(evidence.floor) != n:
-        return None, f"the noise floor {name} was measured on {len(evidence.floor or ())} of {n} replicates"
+    if evidence.floor is None:
+        return None, f"the noise floor {name} was not measured"
+    if len(evidence.floor) != n:
+        return None, f"the noise floor {name} was measured on {len(evidence.floor)} of {n} replicates"
     if lost := unmatched(evidence.floor):
         return None, f"the noise floor {name} is unmatched in {len(lost)} of {n} replicates: {lost[0].says}"
     finite = [value for value in evidence.floor if value is not None]

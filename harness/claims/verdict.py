@@ -16,7 +16,8 @@ NULL_EXPLAINS = "null explains it"
 CONTROL_FAILED = "control failed"
 NON_FINITE = "non-finite"
 UNMATCHED = "unmatched"
-REASONS = ("", STRADDLES, TOO_SMALL, BELOW_FLOOR, NULL_EXPLAINS, CONTROL_FAILED, NON_FINITE, UNMATCHED)
+A_CASE = "a case"
+REASONS = ("", STRADDLES, TOO_SMALL, BELOW_FLOOR, NULL_EXPLAINS, CONTROL_FAILED, NON_FINITE, UNMATCHED, A_CASE)
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,14 @@ class Evidence:
         nulls, plants: the same under each control, by `Control.label()`.
         floor: per seed |score(arm) - score(twin)| on the judged scale (`Bound.score`), NoMatch where the twin could not be
             matched; None if there is no twin.
+        case: a single replicate that is no sample of anything, such as one checkpoint of each arm: told, not judged.
     """
 
     values: tuple[Value, ...]
     nulls: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     plants: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     floor: tuple[float | None | NoMatch, ...] | None = None
+    case: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", _values(self.values))

@@ -1,54 +1,42 @@
-"""`harness diff BASE TUNED`: what a fine-tune did to every weight matrix, row by row into the store.
+"""`harness diff`: what a fine-tune, or a whole run of checkpoints, did to every weight matrix, row by row into the store.
 
-    pair of checkpoints --matrix by matrix, over processes--> rows --journal--> Parquet table `matrices`
+    plan of checkpoints and matrices --task by task, over processes--> rows --journal--> Parquet table `matrices`
 
-Every finished matrix is a line of results/inflight/diff-<key>.partial; the key is that of both sides' files and of the settings.
-So a diff that was killed and is asked for again measures only what is missing, and nothing is stored twice. It is no session's
-journal (those end in .jsonl), which `harness recover` would bring back: only the same diff can go on with it.
+A diff that was killed, ran out of its budget or met a damaged step goes on from its journal when it is asked for again: it measures
+only what is missing, and stores all rows as one run.
 """
 
-import hashlib
-import json
 import os
+import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 from harness.engine import provenance
-from harness.errors import StoreError
+from harness.engine.diff_budget import Budget
+from harness.engine.diff_journal import Journal, Line
+from harness.engine.diff_plan import Asked as Asked
+from harness.engine.diff_plan import Plan, Task, opened
+from harness.engine.diff_precision import Precision
+from harness.engine.diff_workers import AHEAD, Done, Measured, Measuring, measured
+from harness.errors import ModelError
+from harness.models.origin import swapped
+from harness.models.pair import Entry, Unmatched
+from harness.models.sample import first_of_each
 from harness.store.schema import SCHEMA_VERSION
 from harness.store.writer import Session
 
 Progress = Callable[["Seen"], None]
-AHEAD = 2  # matrices waiting for each process
-
-
-class Asked(NamedTuple):
-    """What a diff is of.
-
-    Attributes:
-        base, tuned: paths as the user gave them.
-        where: regular expression on the names of matrices; None takes all.
-        draws: of each null on each matrix.
-        seed: of the draws.
-        step: of the tuned checkpoint in a trajectory, None for a single pair.
-    """
-
-    base: str
-    tuned: str
-    where: str | None = None
-    draws: int = 3
-    seed: int = 0
-    step: int | None = None
+SMALL = 1e9  # of `Task.work`: about 3 seconds, what a process takes to begin
 
 
 class Seen(NamedTuple):
-    """How far a diff is: matrices and bytes done and in all, seconds since its start."""
+    """How far a diff is: matrices (at every step of a trajectory) and bytes done and in all, seconds since its start.
+
+    `name` is of the matrix that was done last, with its step; `budget` the seconds that it may take, None without limit.
+    """
 
     name: str
     done: int
@@ -56,147 +44,166 @@ class Seen(NamedTuple):
     bytes_done: int
     bytes_total: int
     seconds: float
+    budget: float | None = None
 
     @property
     def seconds_left(self) -> float:
-        """At the pace so far, by bytes."""
-        return self.seconds * (self.bytes_total / max(1, self.bytes_done) - 1)
+        """At the pace so far, by bytes; no more than the budget leaves."""
+        left = self.seconds * (self.bytes_total / max(1, self.bytes_done) - 1)
+        return left if self.budget is None else min(left, max(0.0, self.budget - self.seconds))
 
 
 class Diffed(NamedTuple):
-    """A finished diff: its run in the store, its rows, what the two sides do not share."""
+    """A finished diff.
+
+    Attributes:
+        run_id: of its run in the store.
+        rows: of every matrix by layer and name, and by step.
+        entries: all matrices that were selected; fewer have rows where a budget ran out.
+        drawn: names of matrices on which null draws are made.
+        unmatched, left_out: what is not compared, see `Pair`; of the last step.
+        seconds: that it took.
+        budget: seconds that it was given, or None.
+        troubles: a sentence for every step that is not, or not wholly, measured.
+        notes: what else there is to say.
+    """
 
     run_id: str
     rows: list[dict]
-    unmatched: object
+    entries: tuple[Entry, ...]
+    drawn: frozenset[str]
+    unmatched: Unmatched
+    left_out: dict[str, int]
+    seconds: float
+    budget: float | None
+    troubles: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def diff(asked: Asked, results: Path, *, processes: int | None = None, progress: Progress | None = None) -> Diffed:
-    """Measure every matrix that both sides have and store the rows.
+    """Measure every matrix that both sides have, as far as the budget goes, and store the rows.
 
     Args:
-        asked: the pair and the settings.
+        asked: the checkpoints and the settings.
         results: the store's folder, made if need be.
-        processes: how many measure at once, one thread each; None: one a core. With 1 nothing is spawned.
-        progress: called after every matrix.
+        processes: how many measure at once, one thread each; None: one a core, or this one alone where the work is done before
+            others have begun. On a GPU always this one.
+        progress: called after every matrix, in a trajectory at every step.
 
     Raises:
-        ModelError: a side cannot be read, or they share no matrix.
+        ModelError: a side cannot be read, no step can, they share no matrix, or there is no such device.
         StoreError: the store cannot be written; what was measured before stays for the next try.
     """
-    pair = _pair(asked.base, asked.tuned, asked.where)
-    journal = results / "inflight" / f"diff-{_key(asked)}.partial"
-    known = _journalled(journal)
-    todo = [entry.name for entry in pair.entries if entry.name not in known]
-    sizes = {entry.name: entry.shape[0] * entry.shape[1] * 4 for entry in pair.entries}  # two sides in 16 bits
-    entries = {entry.name: entry for entry in pair.entries}
-    run = _run(asked) | {"started": datetime.now(UTC)}
-    began, done = time.perf_counter(), 0
-    for name, rows in _measured(asked, todo, processes or os.cpu_count() or 1):
-        known[name] = rows
-        _append(journal, name, rows)
-        done += sizes[name]
-        if progress:
-            left = [sizes[each] for each in todo]
-            progress(Seen(name, len(known), len(entries), done, sum(left), time.perf_counter() - began))
-    rows = [_owned(asked, entries[name], row) for name in entries for row in known[name]]
-    run |= {"finished": datetime.now(UTC), "duration_s": time.perf_counter() - began, "measured": len(todo)}
-    session = Session(results).open({**run, **{key: run[key].isoformat() for key in ("started", "finished")}})
-    session.commit({"matrices": rows, "runs": [run]})
-    journal.unlink(missing_ok=True)
-    return Diffed(session.run_id, rows, pair.unmatched)
+    began, started = time.perf_counter(), datetime.now(UTC)
+    _check_device(asked.device)
+    plan = opened(asked)
+    journal = Journal(results, asked, plan.steps)
+    tasks = list(plan.tasks(journal))
+    troubles, notes = dict.fromkeys(plan.troubles), dict.fromkeys(_hints(asked))
+    tell = _Telling(plan, journal, tasks, asked.budget, progress, began)
+    budget = _budget(asked.budget, plan, journal)
+    precision = Precision(plan, asked.tolerance)
+    for line in journal.known.values():
+        precision.note(line.name, line.rows)
+    handed = precision.chosen(budget.within(tasks) if budget else tasks)
+    workers = _workers(asked.device, processes, tasks)
+    touched = set()
+    for found in measured(Measuring(asked, plan), handed, workers, ahead=1 if budget else AHEAD):
+        if isinstance(found, Done):
+            if budget:
+                budget.note(*found)
+            continue
+        notes |= {found.note: None} if found.note else {}
+        if found.error:
+            troubles.setdefault(f"step {found.step} is not measured on every matrix: {found.error}")
+        else:
+            touched.add(found.name)
+            precision.note(found.name, found.rows)
+            journal.add(Line(found.name, found.step, found.draws, found.rows, found.seconds))
+        tell(found)
+    rows = list(_owned(asked, plan, journal))
+    if not rows:
+        raise ModelError(next(iter(troubles)))
+    seconds = time.perf_counter() - began
+    counts = {"selected": len(plan.entries), "measured": len(touched), "errored": len(troubles)}
+    run_id = _stored(asked, results, rows, {"started": started, "duration_s": seconds, **counts})
+    if not troubles and not any(plan.tasks(journal)):
+        journal.remove()
+    about = (plan.entries, plan.drawn, plan.unmatched, plan.left_out, seconds, asked.budget)
+    return Diffed(run_id, rows, *about, tuple(troubles), tuple(notes))
 
 
-def _measured(asked: Asked, names: list[str], processes: int) -> Iterator[tuple[str, list[dict]]]:
-    """Rows of each matrix, in the order in which they are done."""
-    processes = min(processes, len(names))
-    if processes <= 1:
-        for name in names:
-            yield name, _rows_of(asked, name)
+class _Telling:
+    """Turns what was measured into `Seen`."""
+
+    def __init__(
+        self, plan: Plan, journal: Journal, tasks: list[Task], budget: float | None, progress: Progress | None, began: float
+    ) -> None:
+        self._sizes = {(task.name, n): plan.steps[n].pair.bytes_of(task.entry) for task in tasks for n, _ in task.steps}
+        self._total = sum(len(plan.wanted(entry)) for entry in plan.entries)
+        self._done = self._total - len(self._sizes)
+        self._bytes, self._all_bytes = 0, sum(self._sizes.values())
+        self._budget, self._progress, self._began = budget, progress, began
+
+    def __call__(self, found: Measured) -> None:
+        self._done += 1
+        self._bytes += self._sizes[found.name, found.step]
+        if self._progress:
+            name = found.name if found.step is None else f"{found.name} at {found.step}"
+            seconds = time.perf_counter() - self._began
+            self._progress(Seen(name, self._done, self._total, self._bytes, self._all_bytes, seconds, self._budget))
+
+
+def _budget(seconds: float | None, plan: Plan, journal: Journal) -> Budget | None:
+    """One matrix of each module is sure; what was measured before tells what the others cost."""
+    if seconds is None:
+        return None
+    budget = Budget(seconds, (entry.name for entry in first_of_each(plan.entries, 1)))
+    for entry in plan.entries:
+        lines = [line for number in plan.steps if (line := journal.known.get((entry.name, number)))]
+        if lines:
+            budget.note(Task(entry, tuple((line.step, line.draws) for line in lines)), sum(line.seconds for line in lines))
+    return budget
+
+
+def _workers(device: str, processes: int | None, tasks: list[Task]) -> int:
+    if device != "cpu" or (processes is None and sum(task.work for task in tasks) < SMALL):
+        return 1
+    return min(processes or os.cpu_count() or 1, len(tasks))
+
+
+def _hints(asked: Asked) -> Iterable[str]:
+    hint = None if asked.trajectory else swapped(asked.base, asked.tuned)
+    return [hint] if hint else []
+
+
+def _check_device(device: str) -> None:
+    if device == "cpu":
         return
-    waiting, running = iter(names), {}
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        def more() -> None:
-            for name in waiting:
-                running[pool.submit(_rows_of, asked, name)] = name
-                if len(running) >= processes * AHEAD:
-                    return
+    import torch
 
-        more()
-        try:
-            while running:
-                for finished in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(finished), finished.result()
-                more()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    if not torch.cuda.is_available():
+        raise ModelError(f"--device {device}: torch finds no CUDA device here; leave the option away to measure on the CPU.")
 
 
-def _rows_of(asked: Asked, name: str) -> list[dict]:
-    from harness.engine.matrix_rows import matrix_rows
-
-    pair = _pair(asked.base, asked.tuned, asked.where)
-    entry = next(each for each in pair.entries if each.name == name)
-    [(_, w0, w1)] = pair.read([entry], prefetch=0)
-    digest = hashlib.sha256(f"{asked.seed}|{name}".encode()).digest()
-    return list(matrix_rows(w0, w1, draws=asked.draws, seed=int.from_bytes(digest[:8], "big") >> 1))
-
-
-@lru_cache(maxsize=2)
-def _pair(base: str, tuned: str, where: str | None):
-    from harness.models.pair import Pair
-
-    return Pair(base, tuned, where=where)
+def _owned(asked: Asked, plan: Plan, journal: Journal) -> Iterable[dict]:
+    """Rows with the columns that say whose they are."""
+    for entry in sorted(plan.entries, key=lambda each: (each.layer, each.name)):
+        rows, cols = entry.shape
+        for number, step in plan.steps.items():
+            line = journal.known.get((entry.name, number))
+            if line is None or entry.name not in step.entries:
+                continue
+            own = step.entries[entry.name]
+            whose = dict(base=asked.base, tuned=step.path, step=number, name=own.name, layer=own.layer, module=own.module)
+            whose |= dict(rows=rows, cols=cols, base_dtype=own.base_dtype, tuned_dtype=own.tuned_dtype)
+            yield from (whose | row for row in line.rows)
 
 
-def _one_thread() -> None:
-    from harness import threads
-
-    threads.configure()
-
-
-def _owned(asked: Asked, entry, row: dict) -> dict:
-    rows, cols = entry.shape
-    whose = dict(base=asked.base, tuned=asked.tuned, step=asked.step, name=entry.name, layer=entry.layer, module=entry.module)
-    return whose | dict(rows=rows, cols=cols, base_dtype=entry.base_dtype, tuned_dtype=entry.tuned_dtype) | row
-
-
-def _run(asked: Asked) -> dict:
+def _stored(asked: Asked, results: Path, rows: list[dict], run: dict) -> str:
     known = {**provenance.git_state(Path(__file__).parent), **provenance.versions(), **provenance.machine()}
-    return {**known, "mode": "diff", "judged": "none", "schema_version": SCHEMA_VERSION, "seed_base": asked.seed, "seeds": asked.draws}
-
-
-def _key(asked: Asked) -> str:
-    """Of the files' names, sizes and times on both sides, and of the settings."""
-    from harness.engine.matrix_rows import METRIC_VERSION
-
-    files = [_fingerprint(Path(side)) for side in (asked.base, asked.tuned)]
-    text = json.dumps([files, asked.where, asked.draws, asked.seed, METRIC_VERSION])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _fingerprint(side: Path) -> list[tuple[str, int, int]]:
-    found = sorted(side.iterdir()) if side.is_dir() else [side]
-    return [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in found if path.is_file()]
-
-
-def _journalled(journal: Path) -> dict[str, list[dict]]:
-    """Rows by matrix from a diff that was killed; a line that was being written is dropped."""
-    known = {}
-    if journal.is_file():
-        for line in journal.read_text(encoding="utf-8").splitlines():
-            try:
-                entry = json.loads(line)
-            except ValueError:
-                break
-            known[entry["name"]] = entry["rows"]
-    return known
-
-
-def _append(journal: Path, name: str, rows: list[dict]) -> None:
-    try:
-        journal.parent.mkdir(parents=True, exist_ok=True)
-        with journal.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"name": name, "rows": rows}, allow_nan=False) + "\n")
-    except OSError as error:
-        raise StoreError(f"cannot write {journal}: {error.strerror or error}; free space, and ask again: nothing is lost") from error
+    run = known | run | {"finished": datetime.now(UTC), "mode": "diff", "judged": "none", "schema_version": SCHEMA_VERSION}
+    run |= {"seed_base": asked.seed, "seeds": asked.draws, "argv": " ".join(["harness", *sys.argv[1:]])}
+    session = Session(results).open(run | {key: run[key].isoformat() for key in ("started", "finished")})
+    session.commit({"matrices": rows, "runs": [run]})
+    return session.run_id

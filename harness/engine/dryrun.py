@@ -18,7 +18,7 @@ def lines(cells: Sequence[tuple[Claim, str]], settings: Settings) -> list[str]:
     wanted: dict[plan.Need, None] = {}
     skipped: list[str] = []
     for claim, scale in cells:
-        reason = plan.unmet(claim, scale, device=settings.device)
+        reason = plan.unmet(claim, scale, device=settings.device, own=settings.own)
         if reason:
             skipped.append(f"skip {claim.id} [{scale}]: {reason}")
             continue

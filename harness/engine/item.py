@@ -13,6 +13,7 @@ from functools import lru_cache
 
 from harness.claims import Claim
 from harness.engine import arms, judging, plan
+from harness.engine.own import Own
 from harness.engine.settings import Settings
 from harness.errors import ModelError, SpecError
 
@@ -35,7 +36,7 @@ def provides(name: str) -> bool:
 
 def unmet(claim: Claim, scale: str, settings: Settings) -> str | None:
     """Why the scale cannot judge the claim, as a sentence; None if it can."""
-    return plan.unmet(claim, scale, device=settings.device)
+    return plan.unmet(claim, scale, device=settings.device, own=settings.own)
 
 
 def refuse_changed_spec(claim: Claim, settings: Settings) -> None:
@@ -64,7 +65,7 @@ def run(
     Args:
         claim, body: the claim and the function that measures one replicate.
         scale: where.
-        settings: seeds, device, model, results.
+        settings: seeds, device, model or the user's checkpoints, results.
         nodeid: the item's id, stored with the rows.
         handles: fixtures of the body that are neither arms nor helpers.
         family: every claim selected at this scale; its members of the same paper and family share alpha.
@@ -74,14 +75,15 @@ def run(
     if len({c.alpha for c in members}) > 1:
         raise SpecError(f"claims of the family {claim.family!r} of {claim.paper} differ in alpha; give them one, or two families")
     began, clock = time.time(), time.perf_counter()
-    lab = _lab(scale, settings.device, settings.model)
+    lab = _lab(scale, settings.device, settings.model, settings.own)
     lab.progress = progress = _Progress(say)
     waited = lab.waited_s
     from harness.engine import local, provenance
 
     imported = time.perf_counter() - clock
-    measured = local.measure(claim, body, lab, settings.replicates, nodeid=nodeid, handles=handles)
-    row = claim_row(claim, scale, "measured", "", nodeid)
+    measurable = settings.own.measurable(claim) if settings.own else claim
+    measured = local.measure(measurable, body, lab, settings.replicates, nodeid=nodeid, handles=handles)
+    row = claim_row(claim, scale, "measured", "\n".join(lab.notes(claim)), nodeid)
     verdict = judging.provisional(row, measured.rows, max(1, len(members)))
     waiting = min(lab.waited_s - waited, measured.training_s)
     message = {
@@ -112,7 +114,7 @@ def _outcome(verdict, expected: str, mode: str) -> str:
 
 
 def claim_row(claim: Claim, scale: str, status: str, reason: str, nodeid: str) -> dict:
-    """The claim as registered, for the table `claims`."""
+    """The claim as registered, for the table `claims`; `reason`: why it was not measured, or notes on how it was, a line each."""
     return {
         "claim_id": claim.id,
         "scale": scale,
@@ -170,7 +172,11 @@ class _Progress:
 
 
 @lru_cache(maxsize=4)
-def _lab(scale: str, device: str, model: str | None):
+def _lab(scale: str, device: str, model: str | None, own: Own | None):
+    if own:
+        from harness.engine.own_lab import OwnLab
+
+        return OwnLab(own, device=_available(device))
     from harness.engine.lab import Lab
 
     return Lab(scale, device=_available(device), model=model)

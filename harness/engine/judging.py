@@ -12,7 +12,7 @@ from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-from harness.claims import Claim, Evidence, NoMatch, Verdict, judge, judge_family
+from harness.claims import OWN, Claim, Evidence, NoMatch, Verdict, judge, judge_family
 from harness.claims.aggregate import UNMATCHED
 from harness.claims.samples import Scores
 from harness.errors import StoreError
@@ -37,13 +37,16 @@ def evidence_from(claim: Claim, rows: Iterable[Row]) -> Evidence:
 
     Args:
         claim: names the controls to look for; a control without a value for a seed gets None there.
-        rows: rows of table measurements of this claim and scale.
+        rows: rows of table measurements of this claim and scale. A noise floor without any row was not measured; the only
+            replicate at the scale of a user's own checkpoints is a case.
 
     Raises:
         StoreError: two values for the same role, control and seed (a rerun: the harness does not choose between them).
     """
     found: dict[tuple[str, str | None], dict[int, Any]] = {}
+    scales = set()
     for row in rows:
+        scales.add(row["scale"])
         control = None if row["role"] in ("claim", "floor") else row["control"]
         by_seed = found.setdefault((row["role"], control), {})
         if row["seed"] in by_seed:
@@ -60,7 +63,8 @@ def evidence_from(claim: Claim, rows: Iterable[Row]) -> Evidence:
         values=tuple(values[seed] for seed in seeds),
         nulls={control.label(): matched("null", control.label()) for control in claim.nulls},
         plants={control.label(): matched("plant", control.label()) for control in claim.plants},
-        floor=_floor(claim, matched("claim"), matched("floor")) if claim.floor else None,
+        floor=_floor(claim, matched("claim"), matched("floor")) if claim.floor and ("floor", None) in found else None,
+        case=len(seeds) == 1 and scales == {OWN},
     )
 
 

@@ -47,6 +47,11 @@ class Lab:
         self.waited_s = 0.0
         self._bases: dict[int, dict[str, Tensor]] = {}
 
+    @property
+    def dtype(self) -> str:
+        """How the weights of arms are stored."""
+        return "float32"
+
     def ensure(self, needs: Iterable[plan.Need]) -> None:
         """Train what the cache lacks; runs that another process is training are waited for."""
         requests = [cache.Request(need.arm, need.scale, need.seed) for need in needs]
@@ -86,6 +91,10 @@ class Lab:
         """Hashes of the runs that the claim's arms rest on."""
         trained = [name for name in plan.arms_of(claim) if name not in arms.SYNTHETIC]
         return [self.run(name, seed).key for name in trained]
+
+    def notes(self, claim: Claim) -> list[str]:
+        """What a reader must know about how this claim was measured here, a sentence each."""
+        return []
 
     def _targets(self, claim: Claim, control: Control, given: dict[str, object]) -> list[str]:
         present = [name for name in given if arms.is_arm(name)]

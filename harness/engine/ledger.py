@@ -10,7 +10,9 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.claims import OWN
 from harness.engine import judging, provenance
+from harness.engine.own import Own
 from harness.report import terminal
 from harness.store import compare, schema, writer
 from harness.training.recipes import LOOP_VERSION
@@ -25,13 +27,16 @@ class Ledger:
         seeds: replicates asked for; seed_base: the first of them.
         scales: scales asked for.
         workers: processes that measure, to share out the wall time.
+        own: the user's checkpoints, where they are what is judged.
 
     Raises:
         StoreError: the folder cannot be read or written.
     """
 
-    def __init__(self, results: Path, root: Path, *, seeds: int, seed_base: int, scales: list[str], workers: int = 1):
-        self.results, self.root = results, root
+    def __init__(
+        self, results: Path, root: Path, *, seeds: int, seed_base: int, scales: list[str], workers: int = 1, own: Own | None = None
+    ):
+        self.results, self.root, self.own = results, root, own
         self.workers = max(1, workers)
         self.provenance = {
             "mode": "ci" if os.environ.get("CI") else "dev",
@@ -45,7 +50,8 @@ class Ledger:
             **provenance.versions(),
             **provenance.machine(),
         }
-        self.previous = compare.previous_verdicts(results)  # first: a damaged file is told before anything is trained
+        known = compare.previous_verdicts(results)  # first: a damaged file is told before anything is trained
+        self.previous = {key: row for key, row in known.items() if key[1] != OWN}  # those were of other checkpoints
         self.durations = compare.last_durations(results)
         self.session = writer.Session(results).open(self.provenance)
         self.started = time.perf_counter()
@@ -92,10 +98,11 @@ class Ledger:
         ]
 
     def summary(self, *, width: int, color: bool, ascii_only: bool = False) -> str:
-        """The verdict table, then the times and where the rows are."""
+        """The verdict table, notes on what was measured, what was skipped, then the times and where the rows are."""
         table = terminal.verdict_table(self.verdicts, self.previous, width=width, color=color, ascii=ascii_only)
-        skipped = [row for row in self.claims.values() if row["status"] == "skipped"]
-        lines = [table, *(f"skipped {r['claim_id']} [{r['scale']}]: {r['status_reason']}" for r in skipped)]
+        claims = list(self.claims.values())
+        idle = self.own.unused(map(judging.claim_of, claims)) if self.own else []
+        lines = [table, *terminal.remark_lines(claims, width), *(f" note [{OWN}]: {note}" for note in idle)]
         return "\n".join([*lines, "", self.time_line(), self._where_line()])
 
     def markdown(self) -> str:
@@ -108,7 +115,8 @@ class Ledger:
         kind, other = ("cold", "warm") if self.trained else ("warm", "cold")
         shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in self._shares(wall).items())
         last = f"; last {other} session {self.durations[other]:.0f} s" if other in self.durations else ""
-        runs = f"{self.trained} runs trained" if self.trained else "every run from the cache"
+        untrained = "nothing to train" if self.own else "every run from the cache"
+        runs = f"{self.trained} runs trained" if self.trained else untrained
         return f"{kind} {wall:.0f} s ({runs}) on {self.workers} process{'es' * (self.workers > 1)}: {shares}{last}"
 
     def _shares(self, wall: float) -> dict[str, float]:

@@ -94,7 +94,7 @@ def _row(
         "control": label,
         "arms": list(claim.arms),
         "model": lab.model_name,
-        "dtype": "float32",
+        "dtype": lab.dtype,
         "seed": seed,
         "metric": claim.metric,
         "within": claim.within,

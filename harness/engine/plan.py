@@ -5,11 +5,15 @@ A plan is data. It is what `--claim-plan` prints, and what the engine trains whe
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from harness.claims import Claim
+from harness.claims import OWN, Claim
 from harness.engine import arms
 from harness.models import scales
 from harness.training import recipes
+
+if TYPE_CHECKING:
+    from harness.engine.own import Own
 
 
 @dataclass(frozen=True)
@@ -32,16 +36,23 @@ def arms_of(claim: Claim) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (*claim.arms, *swapped) if arms.is_arm(name)))
 
 
-def unmet(claim: Claim, scale: str, *, device: str = "cpu") -> str | None:
-    """Why this scale cannot judge the claim, as a sentence; None if it can."""
-    for arm in arms_of(claim):
-        if arm not in arms.SYNTHETIC and recipes.get(arm, scale) is None:
-            return f"needs a run of the arm {arm}; scale {scale} offers none"
+def unmet(claim: Claim, scale: str, *, device: str = "cpu", own: "Own | None" = None) -> str | None:
+    """Why this scale cannot judge the claim, as a sentence; None if it can. `own`: the user's checkpoints, where they are it."""
+    missing = own.unmet(claim) if own else _untrained(claim, scale)
+    if missing:
+        return missing
     for need in claim.needs:
         if need == "gpu" and device == "cpu":
             return "needs a GPU; run with --claim-device cuda"
         if need == "real-weights" and not _has_weights(scale):
             return f"needs a real model's weights; scale {scale} is trained here"
+    return None
+
+
+def _untrained(claim: Claim, scale: str) -> str | None:
+    for arm in arms_of(claim):
+        if arm not in arms.SYNTHETIC and recipes.get(arm, scale) is None:
+            return f"needs a run of the arm {arm}; scale {scale} offers none"
     return None
 
 
@@ -52,7 +63,9 @@ def is_nightly(claim: Claim, scale: str) -> bool:
 
 
 def needs(claim: Claim, scale: str, seeds: Iterable[int]) -> list[Need]:
-    """Runs the claim needs, bases before the arms that start from them, seed by seed."""
+    """Runs the claim needs, bases before the arms that start from them, seed by seed; none where a user brings the checkpoints."""
+    if scale == OWN:
+        return []
     found: dict[Need, None] = {}
     for seed in seeds:
         for arm in arms_of(claim):
@@ -91,4 +104,4 @@ def _lineage(arm: str, scale: str) -> list[str]:
 
 def _has_weights(scale: str) -> bool:
     """Whether the scale's base is a real model rather than one trained here."""
-    return scale.startswith("custom:") or scales.get(scale).source != "config"
+    return scale == OWN or scale.startswith("custom:") or scales.get(scale).source != "config"

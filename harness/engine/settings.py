@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.engine.own import Own
+
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user asked for. `scales` is empty where every claim is judged at the scales it lists."""
+    """What the user asked for. `scales` is empty where every claim is judged at the scales it lists; `own` is a scale by itself."""
 
     scales: tuple[str, ...]
     seeds: int
@@ -18,6 +20,7 @@ class Settings:
     nightly: bool
     inconclusive: str
     min_selected: int
+    own: Own | None = None
 
     @property
     def hub(self) -> bool:

@@ -126,9 +126,16 @@ class Pair:
                 for unread in ahead:
                     unread.cancel()
 
+    def base(self, entry: Entry) -> "Tensor":
+        """W0 of one entry alone, as `read` gives it; many tuned sides of one base need it once."""
+        return _resident(self._base.matrix(self._matches[entry.name].base))
+
+    def tuned(self, entry: Entry) -> "Tensor":
+        """W1 of one entry alone, as `read` gives it."""
+        return _resident(self._tuned.matrix(self._matches[entry.name].tuned))
+
     def _load(self, entry: Entry) -> tuple["Tensor", "Tensor"]:
-        match = self._matches[entry.name]
-        return _resident(self._base.matrix(match.base)), _resident(self._tuned.matrix(match.tuned))
+        return self.base(entry), self.tuned(entry)
 
     def _entry(self, place: Place, match: _Match, drop_stack: bool) -> Entry:
         place = place._replace(stack="") if drop_stack else place

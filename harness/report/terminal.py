@@ -79,6 +79,22 @@ def why_line(row: Row, width: int = 100) -> str:
     return "\n".join(textwrap.wrap(text, width, initial_indent=" ", subsequent_indent="   ", break_on_hyphens=False))
 
 
+def remark_lines(claim_rows: Sequence[Row], width: int = 100) -> list[str]:
+    """What rows of table claims say beside their verdicts: each note once, then the skipped claims by what they lack."""
+    notes: dict[tuple[str, str], None] = {}
+    skipped: dict[tuple[str, str], list[str]] = {}
+    for row in claim_rows:
+        if row["status"] == "measured":
+            notes.update({(row["scale"], note): None for note in (row["status_reason"] or "").splitlines()})
+        elif row["status"] == "skipped":
+            skipped.setdefault((row["scale"], row["status_reason"]), []).append(row["claim_id"])
+    texts = [f"note [{scale}]: {note}" for scale, note in notes]
+    texts += [f"skipped [{scale}], {reason}: {', '.join(ids)}" for (scale, reason), ids in skipped.items()]
+    return [
+        "\n".join(textwrap.wrap(text, width, initial_indent=" ", subsequent_indent="   ", break_on_hyphens=False)) for text in texts
+    ]
+
+
 def _wide(paper: str, rows: Sequence[Row], previous: Previous) -> list[tuple[str, ...]]:
     return [(paper, "scale", *HEADS), *((f"  {_short(row)}", row["scale"], *_cells(row, previous)) for row in rows)]
 

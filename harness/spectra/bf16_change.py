@@ -8,6 +8,8 @@ Trap: on fp32 inputs the probe is a 0.1 % threshold; cast both sides first. An a
 bf16 steps of weights below 1.5e-3. And while few entries change they are the small ones: masks inherit the format's gate.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
@@ -15,7 +17,13 @@ from harness.spectra.change import Changed
 from harness.spectra.per_matrix import PerMatrix
 from harness.spectra.precision import storage_dtype
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _BITS = {2: torch.int16, 4: torch.int32}
+CHUNK = 2**18
+# Bits of bf16: -0, the least, and infinity read as int16; -infinity as uint16.
+MINUS_ZERO, INFINITY, MINUS_INFINITY = -(2**15), 0x7F80, 0xFF80
 
 
 def changed(before: Tensor, after: Tensor, dtype: str | torch.dtype = "bf16") -> Tensor:
@@ -33,6 +41,33 @@ def changed(before: Tensor, after: Tensor, dtype: str | torch.dtype = "bf16") ->
     bits = _BITS[target.itemsize]
     both_zero = (a == 0) & (b == 0)
     return (a.view(bits) != b.view(bits)) & ~both_zero | a.isnan()
+
+
+def count_changed(before: Tensor, after: Tensor) -> int:
+    """How many entries `changed` marks in bf16, without a mask of the whole: for reading a pair as fast as the disk gives it.
+
+    Bits are compared by numpy in chunks that stay in the cache, three times as fast as torch compares bf16 numbers; what bits
+    alone cannot say (-0 = +0, a NaN with equal bits has changed) is asked of `changed` for the chunks that hold such a number.
+
+    Args:
+        before, after: same shape, any floating dtype, on the CPU; cast to bf16.
+    """
+    import numpy as np
+
+    count, differs = 0, np.empty(CHUNK, dtype=bool)
+    for one, other in zip(before.flatten().split(CHUNK), after.flatten().split(CHUNK), strict=True):
+        one, other = one.bfloat16(), other.bfloat16()
+        a, b = (each.view(torch.int16).numpy() for each in (one, other))
+        if min(a.min(), b.min()) > MINUS_ZERO and not _has_nan(a):
+            count += int(np.count_nonzero(np.not_equal(a, b, out=differs[: len(a)])))
+        else:
+            count += int(torch.count_nonzero(changed(one, other)))
+    return count
+
+
+def _has_nan(bits: "NDArray") -> bool:
+    """Whether bf16 numbers, as int16, hold a NaN of either sign: its bits count above those of infinity."""
+    return bool(bits.max() > INFINITY or bits.view("uint16").max() > MINUS_INFINITY)
 
 
 def changed_masks(change: Changed, dtype: str | torch.dtype = "bf16") -> dict[str, Tensor]:

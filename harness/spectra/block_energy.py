@@ -8,9 +8,36 @@ Trap: a small share is no avoidance. At 1536 x 1536 and k = 64 chance alone is 0
 The spread of the enrichment over noise is sqrt(2) / k. Without a gap at k (Frame.gap) the block is not well defined.
 """
 
+from typing import NamedTuple
+
+from torch import Tensor
+
 from harness.spectra.change import Changed
+from harness.spectra.difference import norm as norm_of
 from harness.spectra.frame import Frame, leading
 from harness.spectra.per_matrix import PerMatrix
+from harness.spectra.products import times
+
+
+class EnergyShares(NamedTuple):
+    """|U^T D V|_F^2, |U^T D|_F^2 and |D V|_F^2 over |D|_F^2."""
+
+    both: float
+    left: float
+    right: float
+
+
+def energy_shares(update: Tensor, left: Tensor, right: Tensor, norm: float) -> EnergyShares:
+    """The shares of one update between given directions, from thin products alone.
+
+    Args:
+        update: (m, n) fp32.
+        left, right: U (m, k), V (n, k), orthonormal.
+        norm: |D|_F, not 0.
+    """
+    onto, images = times(update.T, left.float()), times(update, right.float())
+    parts = (left.double().T @ images.double(), onto, images)
+    return EnergyShares(*((norm_of(part) / norm) ** 2 for part in parts))
 
 
 def principal_energy(change: Changed, k: int | None = None, fraction: float = 1 / 8) -> PerMatrix:

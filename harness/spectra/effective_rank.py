@@ -28,7 +28,7 @@ def stable_rank(change: Changed) -> PerMatrix:
     Raises:
         MeasureError: an update is zero.
     """
-    return _each(change, lambda s: (s.square().sum() / s[0].square()).item())
+    return _each(change, stable_rank_of)
 
 
 def participation_rank(change: Changed) -> PerMatrix:
@@ -47,11 +47,7 @@ def entropy_rank(change: Changed) -> PerMatrix:
         MeasureError: an update is zero.
     """
 
-    def rank(s: Tensor) -> float:
-        q = s / s.sum()
-        return torch.special.entr(q).sum().exp().item()
-
-    return _each(change, rank)
+    return _each(change, entropy_rank_of)
 
 
 def energy_rank(change: Changed, share: float = 0.99) -> PerMatrix:
@@ -60,14 +56,7 @@ def energy_rank(change: Changed, share: float = 0.99) -> PerMatrix:
     Raises:
         MeasureError: share outside (0, 1), or an update is zero.
     """
-    if not 0.0 < share < 1.0:
-        raise MeasureError(f"a share of {share} of the energy: it must lie strictly between 0 and 1; all of it is the rank.")
-
-    def rank(s: Tensor) -> int:
-        energy = s.square().cumsum(0)
-        return int((energy < share * energy[-1]).sum()) + 1
-
-    return _each(change, rank)
+    return _each(change, lambda s: energy_rank_of(s, share))
 
 
 def matrix_rank(change: Changed) -> PerMatrix:
@@ -89,3 +78,26 @@ def _each(change: Changed, rank) -> PerMatrix:
 def _values(change: Changed) -> dict[str, Tensor]:
     change.nonzero_norm("its rank")
     return update_values(change)
+
+
+def stable_rank_of(values: Tensor) -> float:
+    """From singular values, (q,) largest first, not all zero."""
+    return (values.square().sum() / values[0].square()).item()
+
+
+def entropy_rank_of(values: Tensor) -> float:
+    """From singular values, (q,) largest first, not all zero."""
+    q = values / values.sum()
+    return torch.special.entr(q).sum().exp().item()
+
+
+def energy_rank_of(values: Tensor, share: float = 0.99) -> int:
+    """From singular values, (q,) largest first, not all zero.
+
+    Raises:
+        MeasureError: share outside (0, 1).
+    """
+    if not 0.0 < share < 1.0:
+        raise MeasureError(f"a share of {share} of the energy: it must lie strictly between 0 and 1; all of it is the rank.")
+    energy = values.square().cumsum(0)
+    return int((energy < share * energy[-1]).sum()) + 1

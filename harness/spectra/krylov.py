@@ -15,7 +15,9 @@ a second seed. And without a gap at k there is no space to find, only values.
 
 from __future__ import annotations
 
-from math import pi, sin
+from collections.abc import Iterator
+from itertools import islice
+from math import pi, sin, sqrt
 from typing import NamedTuple
 
 import torch
@@ -99,12 +101,8 @@ def leading_subspaces(
     if not peak < torch.inf:
         raise MeasureError(f"a {m} x {n} matrix holds entries that are not finite: it has no leading directions.")
     if min(m, n) <= max(DIRECT_LIMIT, block * (depth + 1)):
-        return _refine(matrix, decompose(matrix).U[:, :k])
-    x = torch.randn(n, block, generator=torch.Generator().manual_seed(generator_seed)).to(matrix.device)
-    for _ in range(passes):
-        with full_fp32(matrix.device):
-            basis, x = _iterate(matrix, x, depth, 1.0 / peak if peak else 1.0)
-        found = _refine(matrix, basis[:, :k].double())
+        return refine(matrix, decompose(matrix).U[:, :k])
+    for found in islice(krylov_passes(matrix, k, block, depth, generator_seed, peak=peak), passes):
         allowed = (tolerance * found.S).clamp(min=FP32_FLOOR * found.S[0].item())
         if (found.residuals <= allowed).all():
             return found
@@ -113,6 +111,31 @@ def leading_subspaces(
         f"the {k} leading directions of a {m} x {n} matrix were not found: after {passes} x {depth} steps with {block} columns "
         f"a residual is {worst:.1e} of its singular value, above {tolerance:g}; raise depth or block, or take the full frame."
     )
+
+
+def krylov_passes(
+    matrix: Tensor, k: int, block: int, depth: int, seed: int, *, start: Tensor | None = None, peak: float | None = None
+) -> Iterator[PartialFrame]:
+    """The k leading triplets after one pass, after two, and so on without end; each pass starts from the one before.
+
+    Args:
+        matrix: (m, n), any floating dtype, finite, and larger than block (depth + 1) on its smaller side.
+        k, block, depth: as in `leading_subspaces`.
+        seed: of X.
+        start: (n, p) right directions to begin from, p <= block, in place of the first columns of X: those of a matrix nearby.
+            Two matrices compared are both to begin there, so that what is left of their errors is alike.
+        peak: largest magnitude of an entry, if at hand.
+    """
+    n = matrix.shape[1]
+    x = torch.randn(n, block, generator=torch.Generator().manual_seed(seed)).to(matrix.device) / sqrt(n)
+    if start is not None:
+        x[:, : start.shape[1]] = start
+    peak = torch.stack(matrix.aminmax()).double().abs().max().item() if peak is None else peak
+    while True:
+        with full_fp32(matrix.device):
+            # One upcast a pass, dropped before the next matrix is read: five products in chunks would each do it again.
+            basis, x = _iterate(matrix.float(), x, depth, 1.0 / peak if peak else 1.0)
+        yield refine(matrix, basis[:, :k].double())
 
 
 def verified(
@@ -154,18 +177,23 @@ def _iterate(matrix: Tensor, x: Tensor, depth: int, scale: float) -> tuple[Tenso
     """Left Ritz vectors (m, block) of one pass, best first, and the start (n, block) of the next, fp32.
 
     scale keeps W W^T of very small or large weights inside fp32."""
-    kept = [torch.linalg.qr(times(matrix, x * scale)).Q]
+    kept = [torch.linalg.qr(matrix @ (x * scale)).Q]
     for _ in range(depth):
-        back = times(matrix.T, kept[-1]) * scale
-        kept.append(torch.linalg.qr(times(matrix, back) * scale).Q)
+        back = (matrix.T @ kept[-1]) * scale
+        kept.append(torch.linalg.qr((matrix @ back) * scale).Q)
     q = torch.linalg.qr(torch.cat(kept, dim=1)).Q
-    inner = times(matrix.T, q) * scale
+    inner = (matrix.T @ q) * scale
     best = torch.linalg.eigh(inner.double().T @ inner.double()).eigenvectors[:, -x.shape[1] :].flip(1).float()
     return q @ best, inner @ best
 
 
-def _refine(matrix: Tensor, left: Tensor) -> PartialFrame:
-    """Rayleigh-Ritz on the left vectors alone, fp64: W^T u_i = s_i v_i holds to rounding, W v_i = s_i u_i to the residual."""
+def refine(matrix: Tensor, left: Tensor) -> PartialFrame:
+    """Rayleigh-Ritz on left vectors alone, in fp64: W^T u_i = s_i v_i holds to rounding, W v_i = s_i u_i to the residual.
+
+    Args:
+        matrix: (m, n), any floating dtype.
+        left: (m, k) fp64, full column rank.
+    """
     left = torch.linalg.qr(left).Q
     image = times(matrix.T, left)
     right, triangle = torch.linalg.qr(image)

@@ -6,10 +6,13 @@ so that in bf16 ulp(x) / |x| lies in (2^-8, 2^-7]: an update moves a stored weig
 Source: IEEE 754; arXiv 2511.08567, Lemma E.2.
 """
 
+from math import sqrt
+
 import torch
 from torch import Tensor
 
 from harness.errors import MeasureError
+from harness.spectra.products import rows_of
 
 _FORMATS = {
     "bf16": torch.bfloat16,
@@ -50,3 +53,8 @@ def ulp(values: Tensor, dtype: str | torch.dtype = "bf16") -> Tensor:
     # |x| = mantissa * 2^exponent with mantissa in [0.5, 1): the quotient is that power of two, without rounding.
     power = (stored / torch.frexp(stored).mantissa).nan_to_num(nan=0.0)
     return (power * (info.eps / 2)).clamp(min=info.tiny * info.eps)
+
+
+def rounding_norm(values: Tensor, dtype: str | torch.dtype = "bf16") -> float:
+    """|E|_F of what storing a matrix (m, n) in a format loses: sqrt(sum of ulp^2 / 12), rounding being uniform within half a step."""
+    return sqrt(sum(ulp(part, dtype).square().sum().item() for part in values.split(rows_of(values))) / 12)

@@ -17,7 +17,6 @@ Trap: first-order shifts u_i^T D v_i are right for noise of relative size 1e-3 a
 2e-2 that mixes leading directions. Nothing in them says so; the bound does.
 """
 
-from math import sqrt
 from typing import Literal, NamedTuple
 
 import torch
@@ -26,7 +25,7 @@ from torch import Tensor
 from harness.errors import MeasureError
 from harness.spectra.coordinates import Coordinates, check_update
 from harness.spectra.frame import DIRECT_LIMIT, Frame
-from harness.spectra.singular_values import EPS, rounding_error, singular_values
+from harness.spectra.singular_values import gram_error, rounding_error, singular_values
 from harness.spectra.spectral_window import Couplings, Window, window_values
 
 WIDTHS = (16, 32, 64)
@@ -109,7 +108,7 @@ def _by_windows(
             return None
     if _misses(values - s, errors, coordinates.rounding, tolerance):
         return None
-    frame_error = _frame_error(s)
+    frame_error = gram_error(s, DIRECT_LIMIT)
     values, bound = _in_order(values, errors)
     norm_bound = torch.linalg.vector_norm(errors) + coordinates.rounding + torch.linalg.vector_norm(frame_error)
     return Prediction(values, bound + coordinates.rounding + frame_error.max(), norm_bound.item(), "second-order")
@@ -142,19 +141,8 @@ def _in_order(values: Tensor, errors: Tensor) -> tuple[Tensor, Tensor]:
 
 def _exact(frame: Frame, update: Tensor, base: Tensor | None) -> Prediction:
     rebuilt = (frame.U * frame.S) @ frame.V.T if base is None else base.double()
-    frame_error = _frame_error(frame.S) if base is None else torch.zeros_like(frame.S)
+    frame_error = gram_error(frame.S, DIRECT_LIMIT) if base is None else torch.zeros_like(frame.S)
     values = singular_values(rebuilt + update)
     bound = rounding_error(values)
     norm_bound = torch.linalg.vector_norm(bound) + torch.linalg.vector_norm(frame_error)
     return Prediction(values, bound + frame_error.max(), norm_bound.item(), "exact")
-
-
-def _frame_error(s: Tensor) -> Tensor:
-    """Of each singular value of the base, (q,): LAPACK's SVD up to DIRECT_LIMIT, the Gram matrix's beyond.
-
-    An update mixes directions, so the largest of them may reach any value, and all together reach |.|_2 at most."""
-    q, top = len(s), s[0]
-    if q <= DIRECT_LIMIT:
-        return torch.full_like(s, q * EPS * top.item())
-    squares = 8 * sqrt(q) * EPS * top.square()
-    return torch.minimum(squares / (2 * s), squares.sqrt())

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from harness.spectra.change import Change
 from harness.spectra.content_cache import SHARED
+from harness.spectra.frame import DIRECT_LIMIT
 
 EPS = torch.finfo(torch.float64).eps
 GRAM_CONDITION = 1e5
@@ -52,6 +53,20 @@ def rounding_error(values: Tensor) -> Tensor:
     if values[-1] * GRAM_CONDITION > top:
         return 4 * sqrt(len(values)) * EPS * top.square() / values
     return torch.full_like(values, len(values) * EPS * top.item())
+
+
+def gram_error(values: Tensor, direct_limit: int = DIRECT_LIMIT) -> Tensor:
+    """Bound on the error of each singular value that comes with vectors, (q,) fp64: LAPACK's SVD up to the limit, else Gram.
+
+    Args:
+        values: (q,), largest first.
+        direct_limit: smaller side up to which the SVD was taken.
+    """
+    q, top = len(values), values[0]
+    if q <= direct_limit:
+        return torch.full_like(values, q * EPS * top.item())
+    squares = 8 * sqrt(q) * EPS * top.square()
+    return torch.minimum(squares / (2 * values), squares.sqrt())
 
 
 class SpectralShift(NamedTuple):

@@ -49,7 +49,7 @@ def stripe_score(change: Changed, axis: Axis = "rows", dtype: str | torch.dtype 
     for name, ratios in change_ratios(change, axis, dtype).items():
         p = ratios.mean().item()
         coins = p * (1 - p) / (change.base[name].numel() // len(ratios))
-        scores[name] = _over(ratios, coins, name)
+        scores[name] = scatter(ratios, coins, name)
     return change.per_matrix(scores)
 
 
@@ -67,11 +67,16 @@ def gated_stripe_score(change: Changed, axis: Axis = "rows", dtype: str | torch.
         w0 = change.base[name]
         chance = visible_chance(w0, norms[name] / w0.numel() ** 0.5, dtype)
         coins = (chance * (1 - chance)).mean().item() / w0.shape[along]
-        scores[name] = _over(ratios - chance.mean(along), coins, name)
+        scores[name] = scatter(ratios - chance.mean(along), coins, name)
     return change.per_matrix(scores)
 
 
-def _over(values: Tensor, coins: float, name: str) -> float:
+def scatter(values: Tensor, coins: float, name: str) -> float:
+    """Variance of the values of stripes, (stripes,), over that of coins.
+
+    Raises:
+        MeasureError: a single stripe, or coins that do not vary.
+    """
     if len(values) < 2:
         raise MeasureError(f"{name} has a single stripe: whether changes gather there is undefined.")
     if coins <= 0.0:

@@ -24,7 +24,7 @@ from harness.spectra.change import Change, Changed
 from harness.spectra.frame import Frame, leading
 from harness.spectra.gaps import gapped_k, relative_gap
 from harness.spectra.per_matrix import PerMatrix
-from harness.spectra.precision import ulp
+from harness.spectra.precision import rounding_norm
 from harness.spectra.principal_angles import principal_angles
 
 Side = Literal["left", "right", "both"]
@@ -103,6 +103,6 @@ def rotation_floor(
 
 def rounding_noise(base: Tensor, generator: torch.Generator, dtype: str | torch.dtype = "bf16") -> Tensor:
     """Isotropic noise as large as the error of storing a matrix, (m, n) fp64."""
-    size = ulp(base, dtype).square().sum().div(12).sqrt()
+    size = rounding_norm(base, dtype)
     noise = torch.randn(base.shape, generator=generator).double()
     return noise * (size / torch.linalg.vector_norm(noise))

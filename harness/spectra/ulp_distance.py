@@ -32,7 +32,7 @@ def steps_between(before: Tensor, after: Tensor, dtype: str | torch.dtype = "bf1
     Returns:
         Same shape, int64, not negative; 0 between zeros of either sign.
     """
-    return (_order(before, dtype) - _order(after, dtype)).abs()
+    return (storage_order(before, dtype).long() - storage_order(after, dtype)).abs()
 
 
 def ulp_distance(
@@ -75,10 +75,19 @@ def above_half_ulp(change: Changed, dtype: str | torch.dtype = "bf16") -> PerMat
     return change.per_matrix(shares)
 
 
-def _order(values: Tensor, dtype: str | torch.dtype) -> Tensor:
+def storage_order(values: Tensor, dtype: str | torch.dtype = "bf16") -> Tensor:
+    """The place of each number among all numbers of the format: neighbours differ by 1, both zeros are 0.
+
+    Args:
+        values: any shape, any floating dtype, no NaN; cast to `dtype`.
+        dtype: storage format.
+
+    Returns:
+        Same shape, int32 for 16-bit formats and int64 for fp32, whose differences fit.
+    """
     target = storage_dtype(dtype)
     integer = _BITS[target.itemsize]
-    bits = values.to(target).view(integer).long()
+    bits = values.to(target).contiguous().view(integer).to(torch.int32 if integer == torch.int16 else torch.int64)
     # A float's bits below its sign bit count upwards from 0 in both directions.
     size = bits & torch.iinfo(integer).max
     return torch.where(bits < 0, -size, size)

@@ -15,7 +15,7 @@ from harness.store.schema import columns, metadata, schema
 
 
 def write_baseline(results_dir: str | Path) -> Path:
-    """Make the latest verdicts of a store its baseline.
+    """Make the latest verdicts of a store its baseline; those of a user's own checkpoints say nothing about a checkout.
 
     Args:
         results_dir: the store.
@@ -29,7 +29,7 @@ def write_baseline(results_dir: str | Path) -> Path:
     import pyarrow.parquet as pq
 
     names = ", ".join(f'"{name}"' for name in columns("verdicts"))
-    found = query(results_dir, f"SELECT {names} FROM latest_verdict ORDER BY claim_id, scale")
+    found = query(results_dir, f"SELECT {names} FROM latest_verdict WHERE scale <> 'own' ORDER BY claim_id, scale")
     if found.num_rows == 0:
         raise StoreError(f"{results_dir} holds no verdict to make a baseline of; run `make claims` first")
     path = Path(results_dir) / "baseline" / "verdicts.parquet"

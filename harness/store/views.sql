@@ -32,7 +32,7 @@ QUALIFY row_number() OVER (PARTITION BY claim_id, scale ORDER BY measured_at DES
 ORDER BY paper, claim_id, scale;
 
 -- Verdicts that changed against the previous run of the same claim and scale. Runs judged as regression and as
--- evidence are never compared with each other.
+-- evidence are never compared with each other, nor those of a user's own checkpoints, which may be others each time.
 CREATE VIEW flips AS
 WITH steps AS (
   SELECT *,
@@ -49,7 +49,7 @@ SELECT claim_id, scale, previous_verdict, verdict, previous_reason, reason, prev
        previous_n, n, spec_sha IS DISTINCT FROM previous_spec_sha AS spec_changed, previous_version, version,
        previous_run, measured_in AS run_id, measured_at
 FROM steps
-WHERE previous_verdict IS NOT NULL AND verdict <> previous_verdict
+WHERE previous_verdict IS NOT NULL AND verdict <> previous_verdict AND scale <> 'own'
 ORDER BY measured_at DESC, claim_id, scale;
 
 -- Every value behind a claim's latest verdict, at each scale: FROM evidence('paper/claim').

@@ -328,10 +328,16 @@ def test_a_control_that_could_not_be_matched_fails_and_says_by_how_much(controll
 def test_a_declared_control_that_was_not_measured_fails(controlled):
     assert judge(controlled, Evidence(TIGHT)).reason == "control failed"
     result = judge(controlled, evidence(floor=None))
-    assert (result.reason, result.detail) == (
-        "control failed",
-        "the noise floor swap(rlvr=rlvr_twin) was measured on 0 of 5 replicates",
-    )
+    assert (result.reason, result.detail) == ("control failed", "the noise floor swap(rlvr=rlvr_twin) was not measured")
+
+
+def test_a_noise_floor_that_was_not_measured_takes_a_decision_away_and_hides_no_other_reason(controlled):
+    reasons = {
+        "control failed": evidence(values=HIGH, floor=None),
+        "straddles": evidence(values=WIDE, floor=None),
+        "null explains it": evidence(null=TIGHT, floor=None),
+    }
+    assert {reason: judge(controlled, each).reason for reason, each in reasons.items()} == {reason: reason for reason in reasons}
 
 
 def test_measured_controls_that_are_not_declared_are_an_error(make_claim):

@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 from harness import nulls
-from harness.engine import diff as engine
 from harness.engine.diff import Asked, diff
+from harness.engine.diff_workers import Measuring
 from harness.engine.recover import recover
 from harness.errors import ModelError
 from harness.models import tiny
@@ -86,31 +86,24 @@ def test_two_processes_give_the_rows_of_one(base, tmp_path):
 
 def test_a_killed_diff_measures_only_what_is_missing(base, tmp_path, monkeypatch):
     tuned, seen = tuned_by(nulls.isotropic, tmp_path / "noise"), []
-    real = engine._rows_of
+    real = Measuring.__call__
 
-    def dies(asked, name):
+    def dies(self, task):
         if len(seen) == 2:
             raise KeyboardInterrupt
-        seen.append(name)
-        return real(asked, name)
+        seen.append(task.name)
+        return real(self, task)
 
-    monkeypatch.setattr(engine, "_rows_of", dies)
+    monkeypatch.setattr(Measuring, "__call__", dies)
     with pytest.raises(KeyboardInterrupt):
         diff(Asked(base, tuned, WHERE), tmp_path / "results", processes=1)
     [journal] = (tmp_path / "results" / "inflight").iterdir()
     assert recover(tmp_path / "results") == []  # no session's journal: only the same diff goes on with it
     journal.write_text(journal.read_text() + json.dumps({"name": "layers.0.x"})[:-4])  # a line that was being written
-    monkeypatch.setattr(engine, "_rows_of", lambda asked, name: seen.append(name) or real(asked, name))
+    monkeypatch.setattr(Measuring, "__call__", lambda self, task: seen.append(task.name) or real(self, task))
     done = diff(Asked(base, tuned, WHERE), tmp_path / "results", processes=1)
     assert len(seen) == len(set(seen)) == 4
     assert len({row["name"] for row in done.rows}) == 4 and not list((tmp_path / "results" / "inflight").iterdir())
-
-
-def test_another_checkpoint_in_the_same_place_starts_anew(base, tmp_path):
-    tuned = tuned_by(nulls.isotropic, tmp_path / "noise")
-    before = engine._key(Asked(base, tuned))
-    tuned_by(nulls.isotropic, tmp_path / "noise", relative=2e-2)
-    assert engine._key(Asked(base, tuned)) != before
 
 
 def test_damage_is_said_and_the_other_matrices_are_measured(base, tmp_path):

@@ -224,3 +224,18 @@ def test_tally(declare):
     rows = [claim_row(declare(f"c{i}"), status=status) for i, status in enumerate(["measured", "measured", "skipped", "error"])]
     counts = judging.tally(rows, [{"verdict": "refuted"}, {"verdict": "supported"}])
     assert counts == {"selected": 4, "measured": 2, "skipped": 1, "errored": 1, "supported": 1, "refuted": 1, "inconclusive": 0}
+
+
+def test_one_replicate_of_a_users_own_checkpoints_is_a_case_and_several_are_not(declare):
+    claim = declare(null="isotropic", no_null="", floor=hc.swap(rlvr="rlvr_twin"))
+
+    def judged(values, scale):
+        rows = measured(claim, values, scale=scale) + measured(claim, [9.0] * len(values), "null", "isotropic", scale)
+        (row,) = judging.verdict_rows([claim_row(claim, scale)], rows)
+        return row["verdict"], row["reason"], row["detail"]
+
+    floor = "the noise floor swap(rlvr=rlvr_twin) was not measured"
+    seen = "seen once: 0.5 lies inside the bound < 1; the null isotropic gave 9, outside; no noise floor"
+    assert judged([0.5], "own") == ("inconclusive", "a case", seen)
+    assert judged([0.5], "tiny")[1] == "n too small"
+    assert judged([0.5, 0.51, 0.52], "own") == ("inconclusive", "control failed", floor)

@@ -367,3 +367,9 @@ def test_a_config_of_another_model_is_refused(tmp_path):
     edit(folder, num_attention_heads=2, num_key_value_heads=2)
     with pytest.raises(ModelError, match=r"has 32 rows where config\.json asks for 48"):
         Pair(folder, folder)
+
+
+def test_one_side_alone_is_what_both_give(tiny_folder, tuned_folder):
+    pair = Pair(tiny_folder, tuned_folder)
+    for entry, base, tuned in pair.read():
+        assert torch.equal(pair.base(entry), base) and torch.equal(pair.tuned(entry), tuned)

@@ -68,3 +68,23 @@ def judged(tmp_path):
 
     commit.folder = tmp_path / "results"
     return commit
+
+
+def _diff_rows(count: int = 4, *, step: int | None = None, **metrics) -> list[dict]:
+    """Rows of a diff of `count` matrices; a metric is a value, or (value, mean, sd) with its null's draws, or a dict of columns."""
+    made = []
+    for i in range(count):
+        whose = {"base": "/models/base", "tuned": "/runs/7/step.safetensors", "name": f"layers.{i}.mlp.up_proj", "layer": i}
+        whose |= {"module": "mlp.up_proj", "base_dtype": "bfloat16", "tuned_dtype": "float32", "status": "ok", "step": step}
+        for metric, given in ({"equal": 0.0, "rounding": 0.0, "relative_norm": 1e-3 * (i + 1)} | metrics).items():
+            columns = given if isinstance(given, dict) else {"value": given[0] if isinstance(given, tuple) else given}
+            if isinstance(given, tuple):
+                columns |= {"null_mean": given[1], "null_sd": given[2], "null_draws": 3}
+            made.append(whose | {"metric": metric} | columns)
+    return made
+
+
+@pytest.fixture
+def diff_rows():
+    """See `_diff_rows`."""
+    return _diff_rows

@@ -1,5 +1,5 @@
 import pytest
-from harness.report.terminal import verdict_table, why_line
+from harness.report.terminal import remark_lines, verdict_table, why_line
 from harness.store.schema import COLUMNS
 
 
@@ -103,3 +103,19 @@ def test_markdown_is_one_table_a_paper():
     assert "| mask | tiny | 5 | 1.4 | [1.3, 1.5] | < 1 (log) | – | REFUTED | = * | expected supported |" in text
     assert r"| \|a - b\| > 0 |" in text
     assert "- why turn [tiny]: 0.9 [0.7, 1.1] straddles < 1 (log); about 9 seeds would settle it" in text
+
+
+def test_notes_come_once_and_skipped_claims_by_what_they_lack():
+    def claim(id, status, reason):
+        return {"claim_id": f"path/{id}", "scale": "own", "status": status, "status_reason": reason}
+
+    rows = [
+        claim("a", "measured", "a sample\nno floor"),
+        claim("b", "measured", "no floor"),
+        claim("c", "measured", ""),
+        claim("d", "skipped", "needs models"),
+        claim("e", "error", "broke"),
+        claim("f", "skipped", "needs models"),
+    ]
+    assert remark_lines(rows) == [" note [own]: a sample", " note [own]: no floor", " skipped [own], needs models: path/d, path/f"]
+    assert [max(map(len, line.splitlines())) <= 30 for line in remark_lines(rows, 30)] == [True] * 3

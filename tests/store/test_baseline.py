@@ -3,6 +3,7 @@ from pytest import raises
 from harness.errors import StoreError
 from harness.store.baseline import write_baseline
 from harness.store.compare import previous_verdicts, stored_specs
+from harness.store.reader import query
 
 
 def test_the_baseline_holds_the_latest_verdict_of_each_claim(store, rows, tmp_path):
@@ -33,3 +34,10 @@ def test_a_baseline_that_cannot_be_written_leaves_nothing(store, rows, monkeypat
     with raises(StoreError, match="No space left"):
         write_baseline(store.folder)
     assert not list((store.folder / "baseline").iterdir())
+
+
+def test_verdicts_on_a_users_own_checkpoints_are_no_baseline(store, rows):
+    store(0, verdicts=[rows.verdict_row("refuted"), rows.verdict_row("supported", scale="own")])
+    found = previous_verdicts(write_baseline(store.folder).parents[1])
+    assert {scale: row["verdict"] for (_, scale), row in found.items()} == {"own": "supported", "tiny": "refuted"}  # from the store
+    assert query(store.folder, f"select scale from '{store.folder}/baseline/verdicts.parquet'").to_pylist() == [{"scale": "tiny"}]

@@ -46,6 +46,13 @@ def test_regression_and_evidence_are_never_compared(store, rows):
     assert _ask(store, "from flips") == []
 
 
+def test_other_checkpoints_of_a_user_are_no_flip(store, rows):
+    for minute, verdict in enumerate(("supported", "refuted")):
+        store(minute, verdicts=[rows.verdict_row(verdict, scale="own")])
+    assert _ask(store, "from flips") == []
+    assert [row["verdict"] for row in _ask(store, "from latest_verdict")] == ["refuted"]
+
+
 def test_a_rejudgement_takes_the_place_of_its_run(store, rows):
     """Judging an old run again must not pass for newer evidence than the run after it."""
     old = store(0, verdicts=[rows.verdict_row("supported")])

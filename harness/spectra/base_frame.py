@@ -1,0 +1,275 @@
+"""What is computed once of a base matrix and read by every update of it: values, leading directions, where the spectrum is cut.
+
+    q <= 1024               DirectFrame    SVD (q <= 256), else Gram matrix and eigh, in fp64
+    larger, one pair        PartialFrame   all values from the Gram matrix, k directions by block Krylov
+    larger, many updates    FullFrame      the SVD, kept by content; values of base + update to second order with a bound
+
+k is a sixteenth of q, 64 at most. The spectrum is cut for the angle at the best gap in k/4..k, read from the base alone.
+
+The angle of a large matrix is found by short passes on base and tuned from one start, the base's directions: what is left of
+the errors is then alike and cancels. Passes go on until the last one has changed the angle by 1 % at most; that change is the
+error stated (at 2048 x 2048 and relative size 1e-3 the first pass was right to a part in 1e3).
+Trap: an iteration that has missed a direction has small residuals all the same. All values are at hand here, and they tell.
+"""
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import islice
+from math import pi
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from harness.errors import MeasureError
+from harness.spectra.difference import difference
+from harness.spectra.frame import decompose
+from harness.spectra.frame_store import FrameStore
+from harness.spectra.gaps import gapped_k
+from harness.spectra.gram_values import gram_values
+from harness.spectra.krylov import PartialFrame, krylov_passes, leading_subspaces, refine
+from harness.spectra.principal_angles import principal_angles
+from harness.spectra.second_order import predicted_values
+from harness.spectra.singular_values import gram_error
+
+DIRECT_LIMIT, SVD_LIMIT = 1024, 256
+SHARE, MOST = 1 / 16, 64
+# Passes until residuals are small; 4096 x 4096 with a real spectrum takes one or two.
+FIRST = dict(depth=3, passes=8)
+# Short passes for an angle, beside how many columns more than the cut, and by what part it may still change.
+PASSES, MARGIN, SETTLED = 8, 32, 0.01
+MISSED = 1e-3
+
+
+class Moved(NamedTuple):
+    """Singular values before and after an update, (q,) fp64 each; a bound on |error of after - before|_2 (None: not known); the
+    route that gave them."""
+
+    before: Tensor
+    after: Tensor
+    bound: float | None
+    route: str
+
+    @property
+    def shift(self) -> float:
+        """|sigma(W0 + D) - sigma(W0)|_2."""
+        return torch.linalg.vector_norm(self.after - self.before).item()
+
+
+class Turned(NamedTuple):
+    """The largest principal angle between the leading spaces of both sides at the cut, in [0, pi/2]; its error, see above."""
+
+    angle: float
+    bound: float
+    route: str
+
+
+class BaseFrame:
+    """A base matrix (m, n), decomposed.
+
+    Attributes:
+        k: leading directions for energies and masks.
+        values: (q,) fp64, largest first.
+        lead: its k leading directions.
+        cut, gap: where the angle is read, and sigma_cut / sigma_(cut + 1) there.
+    """
+
+    lead: PartialFrame
+
+    def __init__(self, w0: Tensor) -> None:
+        self.w0 = w0
+        self.q = min(w0.shape)
+        self.k = max(1, min(round(SHARE * self.q), MOST))
+
+    @property
+    def values(self) -> Tensor:
+        raise NotImplementedError
+
+    @cached_property
+    def cut(self) -> int:
+        return min(gapped_k(self.values, max(1, self.k // 2)), max(self.k, 1)) if self.q > 1 else 1
+
+    @property
+    def gap(self) -> float | None:
+        """None where the value after the cut is zero or missing."""
+        after = self.values[self.cut].item() if self.cut < self.q else 0.0
+        return self.values[self.cut - 1].item() / after if after else None
+
+    def moved(self, w1: Tensor) -> Moved:
+        """Values before and after; w1 (m, n) as stored."""
+        raise NotImplementedError
+
+    def turned(self, w1: Tensor, rough: bool = False) -> Turned:
+        """How far w1's leading space at the cut is from the base's.
+
+        Args:
+            w1: (m, n), any floating dtype.
+            rough: stop a pass before the one at which the last update settled: good to 1 %, for noise.
+        """
+        raise NotImplementedError
+
+    def _between(self, one: PartialFrame, other: PartialFrame) -> float:
+        pairs = ((one.U, other.U), (one.V, other.V))
+        return max(principal_angles(a[:, : self.cut], b[:, : self.cut])[-1].item() for a, b in pairs)
+
+
+class DirectFrame(BaseFrame):
+    """Everything in fp64; for up to 1024 on the smaller side."""
+
+    def __init__(self, w0: Tensor) -> None:
+        super().__init__(w0)
+        self._values, self.lead = _direct(w0, self.k)
+        self._last: tuple[Tensor, tuple[Tensor, PartialFrame]] | None = None
+
+    @property
+    def values(self) -> Tensor:
+        return self._values
+
+    def moved(self, w1: Tensor) -> Moved:
+        after = self._of(w1)[0]
+        bound = torch.linalg.vector_norm(gram_error(self.values, SVD_LIMIT) + gram_error(after, SVD_LIMIT)).item()
+        return Moved(self.values, after, bound, "exact")
+
+    def turned(self, w1: Tensor, rough: bool = False) -> Turned:
+        return Turned(self._between(self.lead, self._of(w1)[1]), 0.0, "exact")
+
+    def _of(self, w1: Tensor) -> tuple[Tensor, PartialFrame]:
+        """One decomposition for values and angle."""
+        if self._last is None or self._last[0] is not w1:
+            self._last = (w1, _direct(w1, self.k))
+        return self._last[1]
+
+
+class LargeFrame(BaseFrame):
+    """Above 1024: the angle by a short block Krylov iteration from `start`, (n, k) right directions of the base."""
+
+    start: Tensor
+
+    def turned(self, w1: Tensor, rough: bool = False) -> Turned:
+        angle = step = pi / 2
+        for at, other in enumerate(islice(self._passes(w1), max(1, self._settled - 1) if rough else PASSES)):
+            if at == len(self._of_base):
+                self._of_base.append(next(self._on_base))
+            before, angle = angle, self._between(self._of_base[at], other)
+            step = abs(angle - before)
+            if at and step <= SETTLED * angle:
+                break
+        if rough:
+            return Turned(angle, SETTLED * angle, "krylov")
+        self._settled = at + 1
+        return Turned(angle, step, "krylov")
+
+    _settled = 2
+
+    @cached_property
+    def _of_base(self) -> list[PartialFrame]:
+        """The base's own passes, as far as an update has asked for them."""
+        return []
+
+    @cached_property
+    def _on_base(self) -> Iterator[PartialFrame]:
+        return self._passes(self.w0)
+
+    def _passes(self, matrix: Tensor) -> Iterator[PartialFrame]:
+        return krylov_passes(matrix, self.cut, self.cut + MARGIN, 1, 0, start=self.start[:, : self.cut])
+
+
+class KrylovFrame(LargeFrame):
+    """All values by the Gram matrix, the leading directions by block Krylov; for one large pair.
+
+    Args:
+        w0: (m, n), as stored.
+        dtype: fp64 or fp32, of the Gram matrices.
+        seed: of the Krylov start.
+
+    Raises:
+        MeasureError: the leading directions were not found.
+    """
+
+    def __init__(self, w0: Tensor, *, dtype: torch.dtype = torch.float64, seed: int = 0) -> None:
+        super().__init__(w0)
+        self.dtype = dtype
+        self.lead = leading_subspaces(w0, self.k, generator_seed=seed, **FIRST)
+        self.start = self.lead.V
+        true = self.values[: self.k]
+        off = ((self.lead.S - true).abs() / true.clamp(min=1e-300)).max().item()
+        if off > MISSED:
+            raise MeasureError(f"block Krylov missed a leading direction: its values are off by {off:.1e}; ask for --frame full.")
+
+    @cached_property
+    def values(self) -> Tensor:
+        return gram_values(self.w0, self.dtype)
+
+    def moved(self, w1: Tensor) -> Moved:
+        after = gram_values(w1, self.dtype)
+        if self.dtype != torch.float64:
+            return Moved(self.values, after, None, "gram-fp32")
+        return Moved(self.values, after, torch.linalg.vector_norm(gram_error(self.values) + gram_error(after)).item(), "gram-fp64")
+
+
+class FullFrame(LargeFrame):
+    """The whole frame, remembered on disk if a store is given; for many updates of one large base.
+
+    Args:
+        w0: (m, n), as stored.
+        tolerance: what the bound on the second-order values may be of the shift; above it the exact route is taken.
+        store: keeps frames by content.
+    """
+
+    def __init__(self, w0: Tensor, *, tolerance: float = 0.05, store: FrameStore | None = None) -> None:
+        super().__init__(w0)
+        self.tolerance = tolerance
+        self.frame = store.get(w0, lambda: decompose(w0)) if store else decompose(w0)
+        u, s, v = self.frame
+        self.lead = PartialFrame(u[:, : self.k], s[: self.k], v[:, : self.k], torch.zeros_like(s[: self.k]))
+        self.start = self.lead.V
+
+    @property
+    def values(self) -> Tensor:
+        return self.frame.S
+
+    def moved(self, w1: Tensor) -> Moved:
+        found = predicted_values(self.frame, difference(self.w0, w1), self.tolerance, base=self.w0)
+        return Moved(self.values, found.values, found.norm_bound, "gram-fp64" if found.route == "exact" else found.route)
+
+
+def base_frame(
+    w0: Tensor,
+    kind: str = "auto",
+    *,
+    dtype: torch.dtype = torch.float64,
+    tolerance: float = 0.05,
+    seed: int = 0,
+    store: FrameStore | None = None,
+) -> BaseFrame:
+    """The frame that fits: see the table above.
+
+    Args:
+        w0: (m, n), any floating dtype, finite, on any device.
+        kind: "auto" and "partial" iterate above 1024, "full" decomposes.
+        dtype: of the Gram matrices of a partial frame.
+        tolerance: of a full frame's second-order values, relative to the shift.
+        seed: of random starts.
+        store: keeps full frames.
+
+    Raises:
+        MeasureError: an unknown kind, or leading directions that were not found.
+    """
+    if kind not in ("auto", "partial", "full"):
+        raise MeasureError(f"unknown frame {kind!r}: use 'auto', 'partial' or 'full'.")
+    if min(w0.shape) <= DIRECT_LIMIT:
+        return DirectFrame(w0)
+    return FullFrame(w0, tolerance=tolerance, store=store) if kind == "full" else KrylovFrame(w0, dtype=dtype, seed=seed)
+
+
+def _direct(matrix: Tensor, k: int) -> tuple[Tensor, PartialFrame]:
+    """All values and the k leading directions, fp64."""
+    if min(matrix.shape) <= SVD_LIMIT:
+        u, s, vh = torch.linalg.svd(matrix.double(), full_matrices=False)
+        return s, PartialFrame(u[:, :k], s[:k], vh[:k].T, torch.zeros_like(s[:k]))
+    wide = matrix.double()
+    gram = wide.T @ wide if wide.shape[0] > wide.shape[1] else wide @ wide.T
+    squares, vectors = torch.linalg.eigh(gram)
+    top = vectors[:, -k:].flip(1)
+    values = squares.flip(0).clamp(min=0.0).sqrt()
+    return values, refine(wide, wide @ top if wide.shape[0] > wide.shape[1] else top)
