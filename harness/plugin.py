@@ -176,7 +176,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
         if message is None or report.outcome == "failed" and not isinstance(error, AssertionError):
             from harness.engine import item as engine
 
-            message = engine.errored(claim, _scale(item), str(error), item.nodeid)
+            skipped = report.outcome == "skipped"  # by a mark or a fixture of the suite, before it was measured
+            message = (engine.skipped if skipped else engine.errored)(claim, _scale(item), str(error), item.nodeid)
         report.claim_rows = json.dumps(message, allow_nan=False)
         report.user_properties += [("claim_id", claim.id), ("verdict", message.get("verdict", ""))]
     return report

@@ -2,8 +2,10 @@
 
 The Gram matrix in fp32 costs half, and is off by about eps sigma_1 in a value of size sigma: nothing beside a large update, too much
 beside a small one. So the matrices of each module on which null draws are made are read both ways. The module's others are read in
-fp32 where the worst of these shifts was off by less than half of the tolerance (relative), else, and as long as nothing is known, in
+fp32 where the worst of these shifts was off by less than a tenth of the tolerance (relative), else, and as long as nothing is known, in
 fp64. Each row's route says which it was.
+Trap: the error is one matrix's. Noise of relative size 8e-4 at 4096 x 4096 was read off by .6, 1.6 and 12.9 % on three seeds, so two
+matrices that do well say little about a third; ten times better than asked leaves room for it.
 """
 
 from collections import defaultdict
@@ -12,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from harness.engine.diff_plan import Plan, Task
 from harness.models.sample import stratum
 
-MARGIN = 2.0
+MARGIN = 10.0
 
 
 class Precision:

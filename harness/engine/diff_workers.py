@@ -164,9 +164,10 @@ def _raise_failed(futures: Iterable[Future]) -> None:
 
 def _begin(measuring: Measuring, queue: Queue) -> None:
     """Called in a fresh process."""
-    from harness import threads
+    from harness import memory, threads
 
     threads.configure()
+    memory.return_large_blocks()
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C reaches every process: the parent says what there is to say
     global _measuring, _queue
     _measuring, _queue = measuring, queue

@@ -156,7 +156,9 @@ class MatrixReader:
             yield _row(metric, cell) | null | {"duration_s": seconds.get(metric)}
         if turned:
             yield _row("enrichment_haar", cells["enrichment_uv"]) | _null("haar", turned)
-        yield from self._of_base
+        yield from self._ranks_of_base
+        if draws or self.base.q <= DIRECT_LIMIT:
+            yield self._rounding
 
     def _random_frame(self, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return tuple(haar_frame(size, self.base.k, generator).float().to(self.w0.device) for size in self.w0.shape)
@@ -241,15 +243,16 @@ class MatrixReader:
         return Cell(abs(rough / nss - 1) if nss else None, route="gram-fp32", detail=None if nss else "no shift to be off from")
 
     @cached_property
-    def _of_base(self) -> list[dict]:
-        """Of the base alone: what rounding turns, and ranks."""
+    def _ranks_of_base(self) -> list[dict]:
+        return [_row(f"base_{name}", Cell(rank(self.base.values))) for name, rank in RANKS.items()]
+
+    @cached_property
+    def _rounding(self) -> dict:
+        """What bf16 rounding of the base alone turns; one draw of noise, so of large matrices only where others are drawn."""
         generator = torch.Generator().manual_seed(self.seed + 1)
-        size = rounding_norm(self.w0)
-        noisy = noise_added(self.w0, size, torch.float32, generator)
+        noisy = noise_added(self.w0, rounding_norm(self.w0), torch.float32, generator)
         turned = self.base.turned(noisy, rough=True)
-        values = self.base.values
-        rows = [_row("angle_rounding", Cell(turned.angle, None, turned.route, turned.bound, self.base.cut, self.base.gap))]
-        return rows + [_row(f"base_{name}", Cell(rank(values))) for name, rank in RANKS.items()]
+        return _row("angle_rounding", Cell(turned.angle, None, turned.route, turned.bound, self.base.cut, self.base.gap))
 
     @cached_property
     def _masks(self) -> tuple[RowMask, RowMask]:

@@ -23,8 +23,8 @@ def test_the_sample_is_read_both_ways_the_others_in_fp64_until_it_is_known(plan)
     assert (precision.values(SAMPLED), precision.values(OTHER)) == ("both", "fp64")
 
 
-@pytest.mark.parametrize(("error", "values"), [(0.0, "fp32"), (0.024, "fp32"), (0.026, "fp64"), (None, "fp64")])
-def test_half_of_the_tolerance_is_enough(error, values, plan):
+@pytest.mark.parametrize(("error", "values"), [(0.0, "fp32"), (0.0049, "fp32"), (0.0051, "fp64"), (None, "fp64")])
+def test_a_tenth_of_the_tolerance_is_asked_for(error, values, plan):
     precision = Precision(plan, 0.05)
     precision.note(SAMPLED, off(error))
     assert precision.values(OTHER) == values

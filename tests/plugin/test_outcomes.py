@@ -135,6 +135,23 @@ def test_needs_training(rlvr):
     assert suite.query("SELECT status FROM claims") == [{"status": "skipped"}]
 
 
+@mark.parametrize("how", ["mark", "call"])
+def test_a_claim_that_its_suite_skips_is_no_error(suite, how):
+    mark = '@pytest.mark.skipif(True, reason="no peer here")' if how == "mark" else ""
+    body = f"""
+import pytest
+
+{mark}
+@claim("needs-a-peer", h.above(0.5))
+def test_needs_a_peer(rng, shift=1.0):
+    pytest.skip("no peer here")
+"""
+    done = suite.write(body).run("-rs")
+    assert done.returncode == 0 and "no peer here" in done.stdout
+    [row] = suite.query("SELECT status, status_reason FROM claims")
+    assert row["status"] == "skipped" and "no peer here" in row["status_reason"]
+
+
 def test_the_table_shows_the_previous_verdict(suite):
     suite.write(CLAIMS).run()
     second = suite.write(CLAIMS).run()

@@ -94,13 +94,13 @@ def test_fp32_values_are_named_and_have_no_bound(pair, all_are_large):
 def test_a_missed_direction_is_refused(pair, all_are_large, monkeypatch):
     """Residuals of a space without its first direction are small: the values say that it is missing."""
     w0, _ = pair(300, 200)
-    true = module.leading_subspaces
+    true = module.gram_passes
 
-    def blind(matrix, k, **how):
-        found = true(matrix, k + 1, **how)
-        return type(found)(*(part[..., 1:] for part in found))
+    def blind(matrix, gram, k, *how):
+        for found in true(matrix, gram, k + 1, *how):
+            yield type(found)(*(part[..., 1:] for part in found))
 
-    monkeypatch.setattr(module, "leading_subspaces", blind)
+    monkeypatch.setattr(module, "gram_passes", blind)
     with pytest.raises(MeasureError, match="missed a leading direction"):
         base_frame(w0, "partial")
 
