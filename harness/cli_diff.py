@@ -31,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--where", metavar="REGEX", help="only matrices in whose name it is found, such as 'layers.1?.mlp'")
     add("--budget", metavar="TIME", help="such as 90s, 10m or 1h: a sample stratified by module, with intervals; goes on when asked again")
     add("--draws", type=int, metavar="N", help="draws of the null on each matrix (default 3, of a trajectory at its last step only)")
-    add("--nulls", choices=("auto", "all", "sample"), default="auto", help="draws on all matrices, or on 2 a module (auto: in large models)")
+    add("--nulls", choices=("auto", "all", "sample"), default="auto", help="draws on all matrices, or on one a module (auto: in large models)")
     add("--seed", type=int, default=0, metavar="N", help="of the draws (default 0)")
     add("--frame", choices=("auto", "partial", "full"), default="auto", help="leading directions of large matrices, or all (auto: all for --trajectory)")
     add("--tolerance", type=float, default=0.05, metavar="X", help="largest relative error of what a partial frame gives (default .05)")

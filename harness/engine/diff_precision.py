@@ -4,8 +4,8 @@ The Gram matrix in fp32 costs half, and is off by about eps sigma_1 in a value o
 beside a small one. So the matrices of each module on which null draws are made are read both ways. The module's others are read in
 fp32 where the worst of these shifts was off by less than a tenth of the tolerance (relative), else, and as long as nothing is known, in
 fp64. Each row's route says which it was.
-Trap: the error is one matrix's. Noise of relative size 8e-4 at 4096 x 4096 was read off by .6, 1.6 and 12.9 % on three seeds, so two
-matrices that do well say little about a third; ten times better than asked leaves room for it.
+Trap: the error is one matrix's. Noise of relative size 8e-4 at 4096 x 4096 was read off by .6, 1.6 and 12.9 % on three seeds, so a
+matrix that does well says little about the next; ten times better than asked leaves room for that.
 """
 
 from collections import defaultdict

@@ -71,7 +71,7 @@ def _by_rank_updates(tall: Tensor, dtype: torch.dtype) -> Tensor:
     update = blas.dsyrk if dtype == torch.float64 else blas.ssyrk
     out = None
     for part in tall.split(ROWS):
-        rows = part.to(dtype).contiguous().numpy()
+        rows = part.contiguous().to(dtype).numpy()  # the narrow copy first: a slice of a transpose is copied once
         # BLAS counts by columns: to it the rows are the transpose, and the upper triangle of G is what torch calls the lower.
         given = {} if out is None else {"beta": 1.0, "c": out, "overwrite_c": 1}
         out = update(1.0, rows.T, trans=0, lower=0, **given)

@@ -105,10 +105,10 @@ def steps() -> Iterator[Line]:
 
 ALWAYS = ("base_frame.py:turned", "krylov.py:refine", "spectral_density.py:of", "stored_change.py:stored_change")
 STEPS = {
-    "auto": ("gram_values.py:gram_values", "krylov.py:leading_subspaces", *ALWAYS),
+    "auto": ("gram_values.py:symmetric_gram", "gram_values.py:values_of_gram", "base_frame.py:_first", *ALWAYS),
     "full": ("second_order.py:predicted_values", "coordinates.py:of", *ALWAYS),
 }
-"""Functions whose time is told; refine is a part of leading_subspaces and turned, Coordinates.of one of predicted_values."""
+"""Functions whose time is told; refine is a part of _first and turned, Coordinates.of one of predicted_values."""
 
 
 def weightwatcher() -> Iterator[Line]:
