@@ -5,6 +5,7 @@
     base       the base model's matrices, name -> (m, n) fp32
     rng        a torch.Generator, seeded by claim, role and replicate
     models     makes policies of changes (harness.engine.policies)
+    lm         what the run of a language model left: losses, gradients, the size of its optimizer (harness.engine.language)
     a scale    a handle that loads that scale's model (harness.models.scales)
 
 No torch here: collection and planning read this table.
@@ -31,7 +32,7 @@ SYNTHETIC = MappingProxyType({
     "decay": Synthetic("weight decay alone, D = -3e-3 W: the sum of lr x wd of a published SFT run", "decay", (("d", 3e-3),), drawn=False),
     "sign_step": Synthetic("one Adam step of lr 1e-6 on random signs", "sign_step", (("lr", 1e-6),)),
 })  # fmt: skip
-HELPERS = ("base", "rng", "models")
+HELPERS = ("base", "rng", "models", "lm")
 
 
 def trained() -> tuple[str, ...]:

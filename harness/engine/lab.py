@@ -11,6 +11,7 @@ from functools import lru_cache
 from harness import nulls
 from harness.claims import Claim, Control
 from harness.engine import arms, plan
+from harness.engine.language import LanguageRuns
 from harness.engine.policies import Policies
 from harness.errors import SpecError
 from harness.models import scales
@@ -79,8 +80,11 @@ class Lab:
                 given[name] = self.base(seed)
             elif name == "rng":
                 given[name] = generator(purpose, seed)
+        as_trained = [each for name, each in given.items() if arms.is_arm(name)]
         if "models" in names:
-            given["models"] = Policies(self, seed, [each for name, each in given.items() if arms.is_arm(name)])
+            given["models"] = Policies(self, seed, as_trained)
+        if "lm" in names:
+            given["lm"] = LanguageRuns(self, seed, as_trained)
         if control and control.name not in ("variant", "swap"):
             for name in self._targets(claim, control, given):
                 draw = generator(f"{purpose}|{name}", seed)

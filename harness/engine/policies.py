@@ -51,6 +51,9 @@ class Policies:
     def _run(self, arm: Change) -> Run:
         if arm.arm is None or arm.arm in arms.SYNTHETIC:
             raise SpecError(f"models has no policy for {arm.label}: ask for one of a trained arm.")
+        recipe = recipes.get(arm.arm, self._lab.scale)
+        if recipe is not None and recipe.lm is not None:
+            raise SpecError(f"models has no policy for {arm.label}, which predicts a text and answers nothing: ask for lm.")
         return self._lab.run(arm.arm, self._seed)
 
     def _as_trained(self, arm: Change) -> bool:

@@ -6,7 +6,7 @@ accident lives here once. A row of the log:
     step, loss, reward, kl    of the batch, before the step's update; reward and kl are None for cross-entropy
     grad_norm                 before clipping
     update_norm               |theta - theta_0|_F over the projections, after the step
-    lr, seconds               learning rate used; wall time since the start
+    lr, seconds               learning rate used (where the matrices have one of their own: of all else); wall time since start
 """
 
 import math
@@ -52,6 +52,13 @@ def snapshot_steps(steps: int, count: int) -> tuple[int, ...]:
     return tuple(sorted({0, steps - 1, steps} | {round(steps ** (i / between)) for i in range(between)}))
 
 
+def kept_steps(recipe: Recipe) -> tuple[int, ...]:
+    """Steps whose weights a run keeps: log-spaced, or for a language model evenly spaced, with the first and the last two."""
+    if recipe.lm is None:
+        return snapshot_steps(recipe.steps, recipe.snapshots)
+    return tuple(sorted({*range(0, recipe.steps, recipe.lm.every), *snapshot_steps(recipe.steps, 2)}))
+
+
 def learning_rate(recipe: Recipe, step: int) -> float:
     """Learning rate of step 1, 2, ..., recipe.steps."""
     if step <= recipe.warmup:
@@ -69,6 +76,7 @@ def run_loop(
     name: dict[str, object],
     snapshot: Callable[[int], None],
     progress: Callable[[dict], None] | None = None,
+    finished: Callable[[torch.optim.Optimizer], None] | None = None,
 ) -> list[dict]:
     """Carry out a recipe on the model, in place.
 
@@ -78,6 +86,7 @@ def run_loop(
         name: arm, scale and seed, for messages and progress.
         snapshot: called with the step whose weights are to be kept, 0 included.
         progress: called at most every 2 s and at the end with name, step, steps, reward, loss, seconds_left.
+        finished: called with the optimizer after the last step.
 
     Returns:
         The log, a row per step.
@@ -86,12 +95,13 @@ def run_loop(
         Diverged: loss, gradient or update is not finite.
         TrainingError: the reward was all 0 or all 1 at each of the first steps.
     """
+    optimizer = optimizers.build(recipe, model, name["seed"])  # it may freeze what the recipe holds
     parameters = [p for p in model.parameters() if p.requires_grad]
-    optimizer = optimizers.build(recipe, model, name["seed"])
+    ratios = [group["lr"] / recipe.lr if recipe.lr else 1.0 for group in optimizer.param_groups]
     rounding = torch.Generator(parameters[0].device).manual_seed(name["seed"])
     matrices = list(projections(dict(model.named_parameters())).values())
     start = [p.detach().clone() for p in matrices]
-    keep, log, began, told = set(snapshot_steps(recipe.steps, recipe.snapshots)), [], time.perf_counter(), 0.0
+    keep, log, began, told = set(kept_steps(recipe)), [], time.perf_counter(), 0.0
     snapshot(0)
     for step in range(1, recipe.steps + 1):
         found = objective(step)
@@ -100,7 +110,9 @@ def run_loop(
         grad_norm = nn.utils.clip_grad_norm_(parameters, recipe.clip).item()
         loss = found.loss.item()
         _check_finite(name, step, {"loss": loss, "gradient norm": grad_norm})
-        optimizer.param_groups[0]["lr"] = lr = learning_rate(recipe, step)
+        lr = learning_rate(recipe, step)
+        for group, ratio in zip(optimizer.param_groups, ratios, strict=True):
+            group["lr"] = lr * ratio
         optimizer.step()
         round_parameters(parameters, recipe.storage, rounding)
         update_norm = _distance(matrices, start)
@@ -114,6 +126,8 @@ def run_loop(
             _check_signal(name, [row["reward"] for row in log])
         if step in keep:
             snapshot(step)
+        if finished and step == recipe.steps:
+            finished(optimizer)
         if progress and (seconds - told >= PROGRESS_S or step == recipe.steps):
             told = seconds
             left = seconds / step * (recipe.steps - step)

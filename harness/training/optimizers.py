@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from harness.interventions.sparse_mask import restrict, sparse_masks
+from harness.training import by_group
 from harness.training.recipes import Recipe
 from harness.training.runs import projections
 
@@ -21,13 +22,15 @@ MOMENTUM = 0.9
 def build(recipe: Recipe, model: nn.Module, seed: int) -> torch.optim.Optimizer:
     """A fresh optimizer of the model's parameters; the loop sets its learning rate anew at every step.
 
-    Where the recipe has a mask, the entries under it are all that it moves; which they are is settled here, on the weights
-    as they are now.
+    Where the recipe steps its matrices apart, they are a parameter group of their own (by_group.py). Where it has a mask, the
+    entries under it are all that it moves; which they are is settled here, on the weights as they are now.
 
     Args:
         recipe: names the optimizer, its settings and the mask.
         seed: of the run; draws the entries where a mask is larger than the recipe's fraction.
     """
+    if recipe.matrices:
+        return by_group.build(recipe, model, seed)
     optimizer = _named(recipe, [p for p in model.parameters() if p.requires_grad])
     if recipe.mask:
         matrices = projections(dict(model.named_parameters()))

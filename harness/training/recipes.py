@@ -22,8 +22,10 @@ import json
 from dataclasses import asdict, dataclass, field, replace
 
 from harness.errors import SpecError
-from harness.tasks import formats, registry
+from harness.tasks import corpus, formats, registry
 from harness.tasks.base import Task
+from harness.training import methods
+from harness.training.methods import LanguageModelling, Matrices
 
 LOOP_VERSION = 2
 """Raise it with any change to the loops, the tiny model or the tasks that changes a run's weights."""
@@ -36,6 +38,8 @@ DATA = ("gold", "off_policy", "raft")
 OPTIMIZERS = ("adamw", "adam", "sgd")
 STORAGES = ("fp32", "bf16", "bf16_sr", "fp16")  # those of harness.interventions.storage, which imports torch
 MASKS = ("principal", "complement", "low", "safe", "random")  # likewise those of sparse_mask
+LATER = ("lm", "matrices")
+"""Fields that came after runs were cached: each enters the hashed text only where it differs from its default."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,8 @@ class Recipe:
         mask_fraction: share of the entries of each matrix under the mask.
         rotate: the base's values are rotated inside every head first, which changes its weights and not its function.
         snapshots: how many weights to keep, step 0 and the last included, log-spaced between; the last but one comes on top.
+        lm: the text that the run is a language model of; `task` is then the name of its corpus. None: it trains on tasks.
+        matrices: how the judged matrices are stepped, where not as all else: `lr` and `optimizer` are then all else's.
         base: arm whose last weights this one starts from; MODEL starts from the scale's own real weights, None from a fresh
             initialisation.
         cost_s: CPU-seconds of one core that a run was measured to take, for the plan; not part of the key.
@@ -120,6 +126,8 @@ class Recipe:
     snapshots: int = 8
     base: str | None = None
     sizes: tuple[tuple[str, int], ...] = ()
+    lm: LanguageModelling | None = None
+    matrices: Matrices | None = None
     cost_s: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
@@ -140,6 +148,11 @@ class Recipe:
         sampled = self.loss != "ce" or self.data == "raft"
         require(sampled == (self.group > 1), "a policy loss needs a group above 1 (raft too), cross-entropy a group of 1")
         require(not (self.rotate and self.base in (None, MODEL)), "there is no run of a tiny base to rotate")
+        if self.lm:
+            require(self.task == self.lm.corpus, f"its task {self.task!r} is not its corpus {self.lm.corpus!r}")
+            require(not sampled and not self.mix and not self.sizes, "a language model of a text has no tasks, and samples nothing")
+        if self.matrices:
+            require(self.optimizer == "adamw" and not self.mask, "matrices are stepped apart beside AdamW, and without a mask")
 
     @property
     def problems_per_step(self) -> int:
@@ -152,7 +165,9 @@ class Recipe:
         return formats.off_policy(self.task) if self.data == "off_policy" else self.task
 
     def tasks(self) -> dict[str, Task]:
-        """Every task the recipe trains on or is graded by, by name."""
+        """Every task the recipe trains on or is graded by, by name; none where it is a language model of a text."""
+        if self.lm:
+            return {}
         parts = [(part.task, part.sizes) for part in self.mix] or [(self.task, self.sizes)]
         parts += [(self.graded, self.sizes)] if self.graded != self.task else []
         return {name: registry.get(name, **dict(sizes)) for name, sizes in parts}
@@ -167,6 +182,13 @@ class Recipe:
         """
         spec = asdict(self)
         del spec["cost_s"]
+        for name in LATER:
+            if spec[name] is None:
+                del spec[name]
+        if self.lm:
+            spec["corpus"] = corpus.get(self.lm.corpus).spec()
+        if self.matrices and methods.VERSION > 1:
+            spec["methods"] = methods.VERSION
         spec["tasks"] = [task.spec() for task in self.tasks().values()]
         address = {"recipe": spec, "scale": scale, "seed": seed, "base": base_key, "loop_version": LOOP_VERSION}
         canonical = json.dumps(address, sort_keys=True, separators=(",", ":"))
@@ -242,6 +264,38 @@ _PRETRAIN_CHAIN = replace(
 )
 _RLVR_CHAIN = replace(_NEW_RLVR, arm="rlvr_chain", task="chain", sizes=(), base="pretrain_chain", snapshots=10, cost_s=12)
 
+# The pretraining bench: methods.py. 400 steps of 1024 characters see .7 of the text once. Adam's eps is that of the presets where
+# they have one. Arms differ in the method and its rate alone; `lm_shuffled` is lm_adamw with other targets.
+_LM_ADAMW = Recipe(
+    arm="lm_adamw",
+    task="grammar",
+    lm=LanguageModelling(),
+    steps=400,
+    batch=16,
+    lr=methods.REST_LR,
+    betas=(0.9, 0.95),
+    schedule="linear",
+    warmup=20,
+    data_seed_offset=2000,
+    matrices=Matrices("adamw", methods.rate("lm_adamw")),
+    cost_s=10,
+)
+
+
+def bench_arm(arm: str, rate: float) -> Recipe:
+    """The recipe of one of the bench's methods at a rate: of its matrices, or of all else where they are frozen."""
+    chosen = methods.METHODS[arm]
+    matrices = Matrices(chosen.method, rate, tuple(chosen.settings.items()))
+    if chosen.method == "frozen":
+        return replace(_LM_ADAMW, arm=arm, matrices=replace(matrices, lr=0.0), lr=rate)
+    return replace(_LM_ADAMW, arm=arm, matrices=matrices)
+
+
+_BENCH = (
+    *(bench_arm(arm, methods.rate(arm)) for arm in methods.METHODS),
+    replace(_LM_ADAMW, arm="lm_shuffled", lm=LanguageModelling(shuffled=True)),
+)
+
 # SmolLM2 on few-shot addition: 6 problems a step, answered 8 times by RL. The learning rate is the published one; on seed 100 the
 # reward rose from .5 to .98 in 12 steps of it. Imitating another format takes ten times as much: its loss is .02 after 30 steps.
 _SMALL_SFT = Recipe(
@@ -261,7 +315,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {(recipe.arm, "small"): recipe for reci
     (recipe.arm, "tiny"): recipe
     for recipe in (
         _PRETRAIN, _SFT, _RLVR, _RLVR_TWIN, _SFT_OFF, _RAFT, *_POLICY_LOSSES, *_OPTIMIZERS, *_LEARNING_RATES, *_STORAGES,
-        *_ROTATED, *_SPARSE, _PRETRAIN_LONG, *_CONVERGED, _PRETRAIN_CHAIN, _RLVR_CHAIN,
+        *_ROTATED, *_SPARSE, _PRETRAIN_LONG, *_CONVERGED, _PRETRAIN_CHAIN, _RLVR_CHAIN, *_BENCH,
     )
 }  # fmt: skip
 

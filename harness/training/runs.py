@@ -1,4 +1,4 @@
-"""A finished run on disk: weights by step, a log row per step, capability at the end.
+"""A finished run on disk: weights by step, a log row per step, capability at the end (of a language model: see lm_run.py).
 
     <key>/manifest.json                 what it is; written last, with the size of every other file
     <key>/log.json                      one row per step
@@ -79,7 +79,7 @@ class Run:
 
     @property
     def capability(self) -> dict[str, float]:
-        """Greedy accuracy on held-out problems by task, from lm-eval on the last weights."""
+        """Greedy accuracy on held-out problems by task, from lm-eval on the last weights; of a text, on its next characters."""
         return dict(self.manifest["capability"])
 
     @property

@@ -20,8 +20,8 @@ from harness.errors import TrainingError
 from harness.models import scales, weights
 from harness.models.load import load
 from harness.tasks.base import Task
-from harness.training import pretrain, raft, rlvr, sft
-from harness.training.loop import run_loop, snapshot_steps
+from harness.training import by_group, lm, pretrain, raft, rlvr, sft
+from harness.training.loop import kept_steps, run_loop
 from harness.training.recipes import LOOP_VERSION, MODEL, Recipe
 from harness.training.rotated import head_map
 from harness.training.runs import LOG, MANIFEST, Run, weights_name, write_file
@@ -59,18 +59,32 @@ def train(
     model.to(device)
     objective = _objective(recipe)(model, tokenizer, recipe, request.seed)
     name = {"arm": request.arm, "seed": request.seed, "scale": request.scale}
-    tasks, kept, by_step = evaluated_tasks(request), snapshot_steps(recipe.steps, recipe.snapshots), {}
+    tasks, kept, by_step = evaluated_tasks(request), kept_steps(recipe), {}
+    curve: list[dict[str, float]] = []
+    remembered: dict[str, int] = {}
     judged = set(_judged(model, scale.judged_layers)) if real else None
 
     def keep(step: int) -> None:
-        if step == recipe.steps and fresh:
+        if step == recipe.steps and fresh and not recipe.lm:
             return  # rounded first
         if not (real and step == 0):
             _write_weights(model, folder, step, judged if step < recipe.steps else None)
-        by_step[step] = capability(model, tokenizer, tasks)
+        by_step[step] = score(model, step)
 
-    log = run_loop(model, recipe, objective, name=name, progress=progress, snapshot=keep)
-    if fresh:  # as released: what every arm starts from lies on the bf16 grid, and bf16 shows no rounding as a change
+    def score(seen: nn.Module, step: int | None = None) -> dict[str, float]:
+        if not recipe.lm:
+            return capability(seen, tokenizer, tasks)
+        found = lm.held_out(seen, tokenizer, recipe)
+        if step is not None:
+            curve.append({"step": step, **found._asdict()})
+        return {recipe.task: found.accuracy}
+
+    def finished(optimizer: torch.optim.Optimizer) -> None:
+        if recipe.matrices:
+            remembered.update(by_group.state_elements(optimizer, model))
+
+    log = run_loop(model, recipe, objective, name=name, progress=progress, snapshot=keep, finished=finished)
+    if fresh and not recipe.lm:  # as released: what arms start from lies on the bf16 grid, and bf16 shows no rounding as a change
         model, fresh = rounded(model), False
         keep(recipe.steps)
     trained_s = time.perf_counter() - started
@@ -85,7 +99,8 @@ def train(
         "graded": recipe.graded,
         "capability": by_step[kept[-1]],
         "capability_by_step": by_step,
-        "capability_bf16": capability(rounded(model), tokenizer, tasks),
+        "capability_bf16": score(rounded(model)),
+        **({"held_out": curve, "optimizer_state": remembered} if recipe.lm else {}),
         "device": device,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -163,6 +178,8 @@ def capability(model: nn.Module, tokenizer: object, tasks: Iterable[Task]) -> di
 
 
 def _objective(recipe: Recipe) -> Callable:
+    if recipe.lm:
+        return lm.objective
     if recipe.loss != "ce":
         return rlvr.objective
     if recipe.data == "raft":

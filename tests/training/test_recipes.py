@@ -5,7 +5,10 @@ from dataclasses import fields, replace
 import pytest
 from harness.errors import SpecError
 from harness.models import scales
+from harness.tasks import corpus
 from harness.training import recipes
+from harness.training.cache import Request
+from harness.training.methods import LanguageModelling, Matrices
 from harness.training.recipes import MODEL, RECIPES, Part, Recipe
 
 SFT = Recipe(arm="sft", task="addition", steps=10, batch=16, lr=1e-4, base="pretrain")
@@ -13,7 +16,7 @@ OTHER = dict(
     arm="sft2", task="sorting", steps=11, batch=32, lr=2e-4, betas=(0.9, 0.95), eps=1e-9, weight_decay=0.1,
     schedule="linear", warmup=3, clip=2.0, temperature=0.7, kl=0.1, clip_low=0.1, clip_high=0.3, mix=(Part("addition", 1.0),),
     data_seed_offset=1, snapshots=5, base=None, sizes=(("high", 9),), optimizer="sgd", data="off_policy", storage="bf16",
-    mask="low", mask_fraction=0.3, rotate=True,
+    mask="low", mask_fraction=0.3, rotate=True, matrices=Matrices("muon", 0.1),
 )  # fmt: skip
 
 
@@ -24,11 +27,46 @@ def test_every_field_changes_the_key(name):
 
 
 def test_no_field_is_left_out_of_the_key():
-    together = {"loss", "group"}  # neither changes alone
+    together = {"loss", "group", "lm"}  # none changes alone; the last with its corpus as the task
     fixed = {"cost_s"}  # not part of the key
     assert {field.name for field in fields(Recipe)} == set(OTHER) | together | fixed
     assert replace(SFT, loss="grpo", group=8).key("tiny", 0, None) != replace(SFT, loss="grpo", group=4).key("tiny", 0, None)
     assert replace(SFT, loss="grpo", group=8).key("tiny", 0, None) != replace(SFT, loss="dapo", group=8).key("tiny", 0, None)
+
+
+KEYS = {
+    ("pretrain", 0): "ebcf28c88ce75d0422b7", ("sft", 0): "0ca6338fcffdad9ba543", ("rlvr", 0): "82534ca23ad37c063911",
+    ("rlvr", 1): "6d4f0b64db1d3cd6003c", ("sft_off", 0): "4638ffe403fe0ef394d2", ("raft", 0): "4742bb3a15bb6d1b2acc",
+    ("rlvr_sgd_rotated", 0): "4abb75022f89ae164edd", ("sparse_principal", 0): "a050dd22d48b24cd7a5b",
+    ("rlvr_chain", 0): "e3bb491acf8622b61946", ("rlvr_bf16", 0): "49268629a2d4b6684a0a",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("arm", "seed"), KEYS, ids=str)
+def test_runs_that_were_cached_before_a_field_was_added_keep_their_keys(arm, seed):
+    """Committed results name them. They change with LOOP_VERSION and the tasks alone."""
+    assert Request(arm, "tiny", seed).key == KEYS[arm, seed]
+
+
+TEXT = Recipe(arm="lm", task="grammar", steps=10, batch=16, lr=1e-3, lm=LanguageModelling())
+
+
+@pytest.mark.parametrize("change", [dict(shuffled=True), dict(context=32), dict(every=10)], ids=str)
+def test_what_is_predicted_changes_the_key(change):
+    other = replace(TEXT, lm=replace(TEXT.lm, **change))
+    assert other.key("tiny", 0, None) != TEXT.key("tiny", 0, None)
+
+
+@pytest.mark.parametrize("change", [dict(method="galore"), dict(lr=2e-3), dict(settings=(("rank", 8),))], ids=str)
+def test_how_matrices_are_stepped_changes_the_key(change):
+    one = replace(TEXT, matrices=Matrices("adamw", 1e-3))
+    assert replace(one, matrices=replace(one.matrices, **change)).key("tiny", 0, None) != one.key("tiny", 0, None)
+
+
+def test_another_text_changes_the_key(monkeypatch):
+    before = TEXT.key("tiny", 0, None)
+    monkeypatch.setitem(corpus.CORPORA, "grammar", replace(corpus.get("grammar"), sha256="other"))
+    assert TEXT.key("tiny", 0, None) != before
 
 
 def test_cost_does_not_change_the_key():
@@ -66,6 +104,10 @@ def test_a_task_of_another_version_changes_the_key(monkeypatch):
         (dict(schedule="cosine"), "neither constant nor linear"),
         (dict(steps=0), "at least one step"),
         (dict(snapshots=1), "fewer than two snapshots"),
+        (dict(lm=LanguageModelling()), "its task 'addition' is not its corpus 'grammar'"),
+        (dict(lm=LanguageModelling(), task="grammar", loss="grpo", group=8), "a language model of a text has no tasks"),
+        (dict(matrices=Matrices("muon", 0.1), optimizer="sgd"), "matrices are stepped apart beside AdamW"),
+        (dict(matrices=Matrices("muon", 0.1), mask="low"), "matrices are stepped apart beside AdamW"),
     ],
     ids=str,
 )
