@@ -21,7 +21,7 @@ _SPECTRA = (
     " stable_rank participation_rank entropy_rank energy_rank matrix_rank ulp_distance above_half_ulp"
     " jaccard jaccard_baseline consensus change_ratios stripe_score gated_stripe_score"
     " hvp directional_curvature subspace_direction kl_to_base fisher_quadratic clip_bound tilted_rate binary_kl norm_bound"
-    " logp_mismatch update_cosine"
+    " logp_mismatch update_cosine gradient_ranks noise_ranks"
 ).split()
 _NULLS = "isotropic noise decay sign_step haar haar_z surrogate_z gated_jaccard low_rank zero_gradient_step coast".split()
 _INTERVENTIONS = ["rotate_back"]

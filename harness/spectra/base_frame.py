@@ -12,6 +12,7 @@ error stated, and more than the error (at 4096 x 4096 and relative size 8e-4: 32
 Trap: an iteration that has missed a direction has small residuals all the same. All values are at hand here, and they tell.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import islice
@@ -65,7 +66,7 @@ class Turned(NamedTuple):
     route: str
 
 
-class BaseFrame:
+class BaseFrame(ABC):
     """A base matrix (m, n), decomposed.
 
     Attributes:
@@ -83,8 +84,9 @@ class BaseFrame:
         self.k = max(1, min(round(SHARE * self.q), MOST))
 
     @property
+    @abstractmethod
     def values(self) -> Tensor:
-        raise NotImplementedError
+        """See above."""
 
     @cached_property
     def cut(self) -> int:
@@ -96,10 +98,11 @@ class BaseFrame:
         after = self.values[self.cut].item() if self.cut < self.q else 0.0
         return self.values[self.cut - 1].item() / after if after else None
 
+    @abstractmethod
     def moved(self, w1: Tensor) -> Moved:
         """Values before and after; w1 (m, n) as stored."""
-        raise NotImplementedError
 
+    @abstractmethod
     def turned(self, w1: Tensor, rough: bool = False) -> Turned:
         """How far w1's leading space at the cut is from the base's.
 
@@ -107,7 +110,6 @@ class BaseFrame:
             w1: (m, n), any floating dtype.
             rough: one pass alone, good to some 5 %: for noise.
         """
-        raise NotImplementedError
 
     def _between(self, one: PartialFrame, other: PartialFrame) -> float:
         pairs = ((one.U, other.U), (one.V, other.V))

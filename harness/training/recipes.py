@@ -265,7 +265,8 @@ _PRETRAIN_CHAIN = replace(
 _RLVR_CHAIN = replace(_NEW_RLVR, arm="rlvr_chain", task="chain", sizes=(), base="pretrain_chain", snapshots=10, cost_s=12)
 
 # The pretraining bench: methods.py. 400 steps of 1024 characters see .7 of the text once. Adam's eps is that of the presets where
-# they have one. Arms differ in the method and its rate alone; `lm_shuffled` is lm_adamw with other targets.
+# they have one. Arms differ in the method and its rate alone; `lm_shuffled` is lm_adamw with other targets, a twin sees other
+# windows of the same text, and the two variants below change one setting each at the rate tuned without it.
 _LM_ADAMW = Recipe(
     arm="lm_adamw",
     task="grammar",
@@ -291,9 +292,20 @@ def bench_arm(arm: str, rate: float) -> Recipe:
     return replace(_LM_ADAMW, arm=arm, matrices=matrices)
 
 
+def _varied(arm: str, of: str, **settings: int | float | str | bool | None) -> Recipe:
+    """A tuned arm of the bench with other settings of its subspace."""
+    tuned = bench_arm(of, methods.rate(of))
+    changed = tuple((dict(tuned.matrices.settings) | settings).items())
+    return replace(tuned, arm=arm, matrices=replace(tuned.matrices, settings=changed))
+
+
 _BENCH = (
     *(bench_arm(arm, methods.rate(arm)) for arm in methods.METHODS),
     replace(_LM_ADAMW, arm="lm_shuffled", lm=LanguageModelling(shuffled=True)),
+    replace(_LM_ADAMW, arm="lm_adamw_twin", data_seed_offset=2001),
+    replace(_varied("lm_galore_twin", "lm_galore"), data_seed_offset=2001),
+    _varied("lm_galore_still", "lm_galore", refresh=None),  # the first subspace for good
+    _varied("lm_apollo_unlimited", "lm_apollo", limiter=None),
 )
 
 # SmolLM2 on few-shot addition: 6 problems a step, answered 8 times by RL. The learning rate is the published one; on seed 100 the
