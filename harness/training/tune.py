@@ -41,7 +41,7 @@ def tune(arm: str) -> tuple[float, ...]:
     """Mean loss at each rate of the grid."""
     seeds = methods.TUNING_SEEDS
     return tuple(
-        sum(tuning_loss(recipes.bench_arm(arm, rate), seed) for seed in seeds) / len(seeds) for rate in methods.GRID
+        sum(tuning_loss(recipes.bench_arm(arm, rate), seed) for seed in seeds) / len(seeds) for rate in methods.grid(arm)
     )
 
 
@@ -69,7 +69,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     for arm in parser.parse_args(None if arguments is None else list(arguments)).arms:
         losses = tune(arm)
         shown = ", ".join(f"{loss:.4f}" if math.isfinite(loss) else 'float("inf")' for loss in losses)
-        print(f'    "{arm}": ({shown}),  # {methods.GRID[losses.index(min(losses))]:g}', flush=True)
+        print(f'    "{arm}": ({shown}),  # {methods.grid(arm)[losses.index(min(losses))]:g}', flush=True)
 
 
 if __name__ == "__main__":

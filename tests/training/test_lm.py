@@ -99,4 +99,4 @@ def test_a_blank_model_knows_nothing_of_a_held_out_split(split):
 
 
 def test_the_whole_bench_has_one_grid_and_one_rest():
-    assert {recipes.get(arm, "tiny").lr for arm in methods.METHODS} - {methods.REST_LR} <= set(methods.GRID)
+    assert {recipes.get(arm, "tiny").lr for arm in methods.METHODS} - {methods.REST_LR} <= set(methods.FROZEN_GRID)
