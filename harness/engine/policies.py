@@ -3,12 +3,15 @@
     models.base(rlvr)     the policy that the arm started from
     models.of(rlvr)       the policy that it became: all of its weights if `rlvr` is the arm as trained; the base with its
                           matrices moved where it is a null, a plant or a rescaled change, which have no other weights
+    models.of(h.restored_spectrum(rlvr), others="tuned")     the arm with its matrices intervened on, all other weights kept
 
 So a null passes through a model as it does through a measure.
+Trap: an arm trains embeddings and norms too. What an intervention on its matrices keeps of the gain is read beside the arm with
+the others tuned; what matrices bring by themselves, beside the base with `arm.scaled(1.0)`.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from harness.engine import arms
 from harness.errors import SpecError
@@ -43,10 +46,23 @@ class Policies:
         released = any(arm.base is each.base for each in self._trained)  # stand-ins share it, a last step has its own
         return start if released else start.moved_to(arm.base)
 
-    def of(self, arm: Change) -> Policy:
-        """What the change leads to."""
+    def of(self, arm: Change, others: Literal["base", "tuned"] = "base") -> Policy:
+        """What the change leads to.
+
+        Args:
+            arm: of a trained arm; the arm as trained keeps all of its own weights.
+            others: where the weights come from that are not the change's matrices, for any other change: "base" as the arm
+                started, "tuned" as it ended.
+
+        Raises:
+            SpecError: no policy was trained for it, or `others` is another word.
+        """
+        if others not in ("base", "tuned"):
+            raise SpecError(f"the other weights of a policy can be those of the 'base' or 'tuned', not {others!r}.")
         run = self._run(arm)
-        return self._policy(run, -1) if self._as_trained(arm) else self._policy(run, 0).moved_to(arm.tuned())
+        if self._as_trained(arm):
+            return self._policy(run, -1)
+        return self._policy(run, 0 if others == "base" else -1).moved_to(arm.tuned())
 
     def _run(self, arm: Change) -> Run:
         if arm.arm is None or arm.arm in arms.SYNTHETIC:

@@ -2,6 +2,7 @@
 
 from harness.spectra.bf16_change import change_density, changed, changed_masks, probe_mismatches
 from harness.spectra.block_energy import principal_energy, principal_enrichment
+from harness.spectra.by_shape import by_shape
 from harness.spectra.captured_energy import Captured, captured_by, captured_energy, energy_curve
 from harness.spectra.change import Change, Changed
 from harness.spectra.content_cache import ContentCache, content_key
@@ -16,6 +17,7 @@ from harness.spectra.frame_store import FrameStore
 from harness.spectra.gaps import gapped_k
 from harness.spectra.gradient_ranks import Ranks, gradient_ranks, noise_ranks, rank_z
 from harness.spectra.hessian_top import HessianTop, hessian_top
+from harness.spectra.isospectral_distance import isospectral_distance
 from harness.spectra.kappa import kappa, spectral_drift_ratio
 from harness.spectra.kfac import Alignment, KroneckerFactors, factor_rank, kfac_alignment, kfac_factors, linear_layers
 from harness.spectra.kl_bounds import binary_kl, clip_bound, norm_bound, tilted_rate
@@ -52,6 +54,7 @@ from harness.spectra.three_subspaces import (
     top_of_hessian,
 )
 from harness.spectra.ulp_distance import above_half_ulp, ulp_distance
+from harness.spectra.unexplained import isotropic_unexplained, unexplained_excess, unexplained_ratio
 from harness.spectra.update_cosine import update_cosine
 from harness.spectra.visibility import at_density, visibility_scale, visible_chance
 from harness.spectra.wedin import wedin_bound, wedin_ratio, wedin_vacuous
@@ -86,6 +89,7 @@ __all__ = [
     "above_half_ulp",
     "at_density",
     "binary_kl",
+    "by_shape",
     "captured_by",
     "captured_energy",
     "chance_overlap",
@@ -110,6 +114,8 @@ __all__ = [
     "half_overlap",
     "hessian_top",
     "hvp",
+    "isospectral_distance",
+    "isotropic_unexplained",
     "jaccard",
     "jaccard_baseline",
     "kappa",
@@ -165,6 +171,8 @@ __all__ = [
     "true_fisher_diagonal",
     "ulp",
     "ulp_distance",
+    "unexplained_excess",
+    "unexplained_ratio",
     "update_cosine",
     "verified",
     "visibility_scale",

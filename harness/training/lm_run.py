@@ -12,6 +12,7 @@ Trap: one batch's gradient is rank-deficient where it has fewer characters than 
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,10 @@ from harness.training import lm
 from harness.training.lm import Batch, HeldOut
 from harness.training.recipes import Recipe
 from harness.training.runs import Run, projections
+
+if TYPE_CHECKING:
+    from harness.spectra.kfac import KroneckerFactors
+    from harness.training.lm_trace import Trace
 
 PROBE = 192
 """Windows of a probe: 12288 characters, as in the sheet's E6."""
@@ -70,18 +75,29 @@ class LanguageRun:
         """Loss and accuracy of any model of this architecture on a split of the run's text."""
         return lm.held_out(model, self._tokenizer, self.recipe, split)
 
-    def gradients(self, step: int = -1, *, draw: int = 0, windows: int = PROBE, shuffled: bool = False) -> dict[str, Tensor]:
-        """dL/dW of every judged matrix on probe windows of the training split, (m, n) fp32, by short name.
+    def probe(self, *, draw: int = 0, windows: int = PROBE, context: int | None = None, shuffled: bool = False) -> Batch:
+        """Windows of the training split that belong to no step.
 
         Args:
-            step: one of `run.steps`; -1 is the last.
             draw: which windows; the same ones for every arm, seed and step.
-            windows: how many, of the recipe's context each.
+            windows: how many.
+            context: characters of each; the recipe's if None.
             shuffled: deal the targets out anew.
         """
         generator = torch.Generator().manual_seed(7_000_000 + draw)
         dealer = torch.Generator().manual_seed(draw) if shuffled else None
-        return self._gradients(step, lm.draw(self._text, windows, self.recipe.lm.context, generator, dealer))
+        return lm.draw(self._text, windows, context or self.recipe.lm.context, generator, dealer)
+
+    def gradients(
+        self, step: int = -1, *, draw: int = 0, windows: int = PROBE, context: int | None = None, shuffled: bool = False
+    ) -> dict[str, Tensor]:
+        """dL/dW of every judged matrix on a `probe`, (m, n) fp32, by short name.
+
+        Args:
+            step: one of `run.steps`; -1 is the last.
+            draw, windows, context, shuffled: as in `probe`.
+        """
+        return self._gradients(step, self.probe(draw=draw, windows=windows, context=context, shuffled=shuffled))
 
     def step_gradients(self, step: int) -> dict[str, Tensor]:
         """What the optimizer was given at step + 1, before clipping: the gradient of that step's own batch.
@@ -91,6 +107,18 @@ class LanguageRun:
         """
         seen = lm.batches(self.recipe, self._text, self.run.seed)
         return self._gradients(step, next(islice(seen, step, None)))
+
+    def trace(self, step: int, count: int, **options: int | float | str | bool | None) -> "Trace":
+        """A few more steps from a kept step, watched from inside the optimizer: see harness.training.lm_trace."""
+        from harness.training.lm_trace import trace
+
+        return trace(self, step, count, **options)
+
+    def kfac(self, step: int = -1, **options: int | bool) -> "dict[str, KroneckerFactors]":
+        """Kronecker factors of every matrix's curvature, on other windows than `gradients`: see harness.training.lm_kfac."""
+        from harness.training.lm_kfac import lm_kfac
+
+        return lm_kfac(self, step, **options)
 
     def _gradients(self, step: int, batch: Batch) -> dict[str, Tensor]:
         model = self.model(step)

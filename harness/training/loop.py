@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from harness.errors import TrainingError
 from harness.interventions.storage import round_parameters
 from harness.training import optimizers
+from harness.training.compressed import dense
 from harness.training.recipes import Recipe
 from harness.training.runs import Diverged, projections
 
@@ -99,8 +100,7 @@ def run_loop(
     parameters = [p for p in model.parameters() if p.requires_grad]
     ratios = [group["lr"] / recipe.lr if recipe.lr else 1.0 for group in optimizer.param_groups]
     rounding = torch.Generator(parameters[0].device).manual_seed(name["seed"])
-    matrices = list(projections(dict(model.named_parameters())).values())
-    start = [p.detach().clone() for p in matrices]
+    start = [p.detach().clone() for p in _matrices(model)]
     keep, log, began, told = set(kept_steps(recipe)), [], time.perf_counter(), 0.0
     snapshot(0)
     for step in range(1, recipe.steps + 1):
@@ -115,7 +115,7 @@ def run_loop(
             group["lr"] = lr * ratio
         optimizer.step()
         round_parameters(parameters, recipe.storage, rounding)
-        update_norm = _distance(matrices, start)
+        update_norm = _distance(_matrices(model), start)
         _check_finite(name, step, {"update norm": update_norm})
         seconds = time.perf_counter() - began
         log.append(
@@ -152,6 +152,10 @@ def _check_signal(name: dict[str, object], rewards: list[float | None]) -> None:
             + f"the reward was {rewards[-1]:.0f} for every completion of its first {len(rewards)} steps; nothing was cached."
             " Choose a task that its base solves sometimes."
         )
+
+
+def _matrices(model: nn.Module) -> list[Tensor]:
+    return list(projections(dense(model)).values())
 
 
 @torch.no_grad()

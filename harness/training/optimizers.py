@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from harness.interventions.sparse_mask import restrict, sparse_masks
+from harness.interventions.spectrum_training import constrain
 from harness.training import by_group
 from harness.training.recipes import Recipe
 from harness.training.runs import projections
@@ -23,17 +24,21 @@ def build(recipe: Recipe, model: nn.Module, seed: int) -> torch.optim.Optimizer:
     """A fresh optimizer of the model's parameters; the loop sets its learning rate anew at every step.
 
     Where the recipe steps its matrices apart, they are a parameter group of their own (by_group.py). Where it has a mask, the
-    entries under it are all that it moves; which they are is settled here, on the weights as they are now.
+    entries under it are all that it moves; which they are is settled here, on the weights as they are now. A spectrum
+    that is held, or frames that are, are likewise those of now.
 
     Args:
         recipe: names the optimizer, its settings and the mask.
         seed: of the run; draws the entries where a mask is larger than the recipe's fraction.
     """
     if recipe.matrices:
-        return by_group.build(recipe, model, seed)
-    optimizer = _named(recipe, [p for p in model.parameters() if p.requires_grad])
+        optimizer = by_group.build(recipe, model, seed)
+    else:
+        optimizer = _named(recipe, [p for p in model.parameters() if p.requires_grad])
+    matrices = projections(dict(model.named_parameters()))
+    if recipe.spectrum:
+        constrain(optimizer, matrices, recipe.spectrum)
     if recipe.mask:
-        matrices = projections(dict(model.named_parameters()))
         generator = torch.Generator().manual_seed(seed)
         restrict(optimizer, matrices, sparse_masks(matrices, recipe.mask, generator, recipe.mask_fraction))
     return optimizer

@@ -115,6 +115,20 @@ class Policy:
 
         return capability(self.model, self.tokenizer, [self.task])[self.task.name]
 
+    def held_out(self) -> list[Problem]:
+        """The problems that `accuracy` is measured on."""
+        from harness.training.train import EVALUATED
+
+        return self.task.problems(min(EVALUATED, self.task.size("test")), random.Random(0), "test")
+
+    @cached_property
+    def held_out_success(self) -> float:
+        """Mean of `success` on the held-out problems: where that is the rate of success, the expected reward there.
+
+        It moves where accuracy, which counts greedy answers, stands still: no answer has to flip.
+        """
+        return self.success(self.held_out()).mean().item()
+
     def parameters(self, like: Mapping[str, Tensor]) -> dict[str, nn.Parameter]:
         """The model's own matrices of these short names, by short name; gradients may be taken through them."""
         named = self._matrices()

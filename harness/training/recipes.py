@@ -24,7 +24,8 @@ from dataclasses import asdict, dataclass, field, replace
 from harness.errors import SpecError
 from harness.tasks import corpus, formats, registry
 from harness.tasks.base import Task
-from harness.training import methods
+from harness.training import finetunes, methods
+from harness.training.finetunes import Compression
 from harness.training.methods import LanguageModelling, Matrices
 
 LOOP_VERSION = 2
@@ -38,7 +39,8 @@ DATA = ("gold", "off_policy", "raft")
 OPTIMIZERS = ("adamw", "adam", "sgd")
 STORAGES = ("fp32", "bf16", "bf16_sr", "fp16")  # those of harness.interventions.storage, which imports torch
 MASKS = ("principal", "complement", "low", "safe", "random")  # likewise those of sparse_mask
-LATER = ("lm", "matrices")
+SPECTRA = ("held", "only", "only_full_steps")  # of spectrum_training
+LATER = ("lm", "matrices", "compress", "spectrum")
 """Fields that came after runs were cached: each enters the hashed text only where it differs from its default."""
 
 
@@ -93,6 +95,9 @@ class Recipe:
         snapshots: how many weights to keep, step 0 and the last included, log-spaced between; the last but one comes on top.
         lm: the text that the run is a language model of; `task` is then the name of its corpus. None: it trains on tasks.
         matrices: how the judged matrices are stepped, where not as all else: `lr` and `optimizer` are then all else's.
+        compress: what of its base becomes low-rank before the first step, and what trains then; None: nothing does, all do.
+        spectrum: what a projection after every step leaves of the matrices' moves, by a name in SPECTRA: "held" keeps their
+            singular values, "only" moves nothing else. None projects nothing.
         base: arm whose last weights this one starts from; MODEL starts from the scale's own real weights, None from a fresh
             initialisation.
         cost_s: CPU-seconds of one core that a run was measured to take, for the plan; not part of the key.
@@ -128,6 +133,8 @@ class Recipe:
     sizes: tuple[tuple[str, int], ...] = ()
     lm: LanguageModelling | None = None
     matrices: Matrices | None = None
+    compress: Compression | None = None
+    spectrum: str | None = None
     cost_s: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
@@ -136,7 +143,7 @@ class Recipe:
                 raise SpecError(f"The recipe of arm {self.arm!r} is wrong: {sentence}.")
 
         require(self.loss in LOSSES, f"its loss {self.loss!r} is not one of {', '.join(LOSSES)}")
-        known = dict(optimizer=OPTIMIZERS, data=DATA, storage=STORAGES, mask=(None, *MASKS))
+        known = dict(optimizer=OPTIMIZERS, data=DATA, storage=STORAGES, mask=(None, *MASKS), spectrum=(None, *SPECTRA))
         for name, values in known.items():
             value = getattr(self, name)
             require(value in values, f"its {name} {value!r} is not known; use {', '.join(map(str, values))}")
@@ -151,8 +158,16 @@ class Recipe:
         if self.lm:
             require(self.task == self.lm.corpus, f"its task {self.task!r} is not its corpus {self.lm.corpus!r}")
             require(not sampled and not self.mix and not self.sizes, "a language model of a text has no tasks, and samples nothing")
+        if self.spectrum:
+            require(self.storage == "fp32" and not self.mask, "a spectrum is projected on in fp32, and without a mask")
+            require(not self.compress, "factors have no spectrum to project on")
         if self.matrices:
             require(self.optimizer == "adamw" and not self.mask, "matrices are stepped apart beside AdamW, and without a mask")
+        if self.compress:
+            trains = self.compress.trains
+            require(trains in finetunes.TRAINS, f"it trains {trains!r}; use {', '.join(finetunes.TRAINS)}")
+            require(bool(self.lm) and self.base not in (None, MODEL), "only a trained language model of a text is compressed")
+            require(not (self.matrices or self.mask), "factors are stepped as all else, and have no mask")
 
     @property
     def problems_per_step(self) -> int:
@@ -246,6 +261,14 @@ _ROTATED = (
     *(replace(arm, arm=f"{arm.arm}_rotated", rotate=True) for arm in _OPTIMIZERS if arm.optimizer == "sgd"),
 )
 _SPARSE = tuple(replace(_NEW_RLVR, arm=f"sparse_{mask}", mask=mask) for mask in MASKS)
+# The projections that tell frames from singular values, of RLVR and of supervised learning.
+_SPECTRA = tuple(
+    replace(arm, arm=f"{arm.arm}_{name}", spectrum=spectrum, cost_s=arm.cost_s + more)
+    for arm in (_NEW_RLVR, _NEW_SFT)
+    for name, spectrum, more in (
+        ("isospectral", "held", 8), ("spectrum_only", "only", 3), ("spectrum_only_full", "only_full_steps", 3)
+    )
+)
 
 _PRETRAIN_LONG = replace(_PRETRAIN, arm="pretrain_long", steps=1300, cost_s=55)
 _CONVERGED = tuple(
@@ -299,6 +322,14 @@ def _varied(arm: str, of: str, **settings: int | float | str | bool | None) -> R
     return replace(tuned, arm=arm, matrices=replace(tuned.matrices, settings=changed))
 
 
+def finetune_arm(arm: str, rate: float) -> Recipe:
+    """The recipe of one way of fine-tuning a compressed model, at a rate: finetunes.py."""
+    return replace(
+        _LM_ADAMW, arm=arm, base=finetunes.BASE, compress=finetunes.ARMS[arm], matrices=None, steps=200, lr=rate,
+        data_seed_offset=2100, cost_s=6,
+    )  # fmt: skip
+
+
 _BENCH = (
     *(bench_arm(arm, methods.rate(arm)) for arm in methods.METHODS),
     replace(_LM_ADAMW, arm="lm_shuffled", lm=LanguageModelling(shuffled=True)),
@@ -306,6 +337,7 @@ _BENCH = (
     replace(_varied("lm_galore_twin", "lm_galore"), data_seed_offset=2001),
     _varied("lm_galore_still", "lm_galore", refresh=None),  # the first subspace for good
     _varied("lm_apollo_unlimited", "lm_apollo", limiter=None),
+    *(finetune_arm(arm, finetunes.rate(arm)) for arm in finetunes.ARMS),
 )
 
 # SmolLM2 on few-shot addition: 6 problems a step, answered 8 times by RL. The learning rate is the published one; on seed 100 the
@@ -327,7 +359,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {(recipe.arm, "small"): recipe for reci
     (recipe.arm, "tiny"): recipe
     for recipe in (
         _PRETRAIN, _SFT, _RLVR, _RLVR_TWIN, _SFT_OFF, _RAFT, *_POLICY_LOSSES, *_OPTIMIZERS, *_LEARNING_RATES, *_STORAGES,
-        *_ROTATED, *_SPARSE, _PRETRAIN_LONG, *_CONVERGED, _PRETRAIN_CHAIN, _RLVR_CHAIN, *_BENCH,
+        *_ROTATED, *_SPARSE, *_SPECTRA, _PRETRAIN_LONG, *_CONVERGED, _PRETRAIN_CHAIN, _RLVR_CHAIN, *_BENCH,
     )
 }  # fmt: skip
 

@@ -20,7 +20,7 @@ from harness.errors import TrainingError
 from harness.models import scales, weights
 from harness.models.load import load
 from harness.tasks.base import Task
-from harness.training import by_group, lm, pretrain, raft, rlvr, sft
+from harness.training import by_group, compressed, lm, pretrain, raft, rlvr, sft
 from harness.training.loop import kept_steps, run_loop
 from harness.training.recipes import LOOP_VERSION, MODEL, Recipe
 from harness.training.rotated import head_map
@@ -57,6 +57,7 @@ def train(
     first = _first(recipe, base, request.seed)
     model, tokenizer = with_weights(request.scale, request.seed, first)
     model.to(device)
+    kinds = compressed.compress(model, recipe.compress, request.seed) if recipe.compress else None
     objective = _objective(recipe)(model, tokenizer, recipe, request.seed)
     name = {"arm": request.arm, "seed": request.seed, "scale": request.scale}
     tasks, kept, by_step = evaluated_tasks(request), kept_steps(recipe), {}
@@ -101,6 +102,7 @@ def train(
         "capability_by_step": by_step,
         "capability_bf16": score(rounded(model)),
         **({"held_out": curve, "optimizer_state": remembered} if recipe.lm else {}),
+        **({"compressed": kinds._asdict()} if kinds else {}),
         "device": device,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -190,7 +192,7 @@ def _objective(recipe: Recipe) -> Callable:
 def _write_weights(model: nn.Module, folder: Path, step: int, only: set[str] | None = None) -> None:
     kept = {
         name: p.detach().to("cpu", torch.float32).contiguous()
-        for name, p in model.named_parameters()
+        for name, p in compressed.dense(model).items()
         if only is None or name in only
     }
     write_file(folder / weights_name(step), save(kept))

@@ -49,6 +49,17 @@ def test_a_stand_in_moves_the_matrices_alone(lab, arm, models):
     assert moved.known_accuracy is None
 
 
+def test_all_other_weights_are_the_arms_where_they_are_asked_for(lab, arm, models):
+    """What an intervention keeps is read beside the arm: at a = 1 it is the arm, but for what was known of it."""
+    run = lab.run("rlvr", 0)
+    whole, none = (models.of(h.restored_spectrum(arm, a), others="tuned") for a in (1.0, 0.0))
+    assert all(torch.equal(p, run.weights(-1)[name]) for name, p in weights(whole).items())
+    moved = {name for name, p in weights(none).items() if not torch.equal(p, run.weights(-1)[name])}
+    assert moved == set(none.by_parameter(arm.update)) and whole.known_accuracy is None
+    with pytest.raises(SpecError, match="those of the 'base' or 'tuned', not 'mine'"):
+        models.of(arm, others="mine")
+
+
 def test_a_rescaled_arm_is_a_stand_in_even_at_its_own_size(arm, models):
     assert models.of(arm.scaled(1.0)).known_accuracy is None
 

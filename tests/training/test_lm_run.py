@@ -96,6 +96,15 @@ def test_probe_gradients_are_of_every_matrix_and_of_the_same_windows(trained):
         assert not torch.equal(gradient, other[name]) and not torch.equal(gradient, dealt[name])
 
 
+def test_a_probe_may_be_as_short_as_a_claim_asks_for(trained):
+    """Two windows of 4 characters: their gradient has at most 8 directions."""
+    found = of(trained["lm_galore"])
+    probe = found.probe(draw=2, windows=2, context=4)
+    assert probe.ids.shape == probe.targets.shape == (2, 4) and torch.equal(probe.ids[:, 1:], probe.targets[:, :-1])
+    few = found.gradients(4, draw=2, windows=2, context=4)
+    assert max(torch.linalg.matrix_rank(g).item() for g in few.values()) <= 8
+
+
 def test_a_step_that_was_not_kept_is_a_sentence(trained):
     with pytest.raises(TrainingError, match=r"kept steps \[0, 3, 4\], not 2"):
         of(trained["lm_galore"]).gradients(2)

@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 import torch
 from harness.interventions.sparse_mask import MASKS
+from harness.interventions.spectrum_training import SPECTRA
 from harness.interventions.storage import STORAGES
 from harness.models import tiny
 from harness.training import optimizers, recipes
-from harness.training.recipes import Recipe
+from harness.training.recipes import Matrices, Recipe
 from harness.training.runs import projections
 
 RECIPE = Recipe(arm="sft", task="addition", steps=3, batch=8, lr=0.1, base="pretrain")
@@ -68,5 +69,25 @@ def test_a_mask_lets_half_of_every_matrix_move_and_nothing_else(model, optimizer
         assert moved == pytest.approx(0.5, abs=1e-3) if id(p) in matrices else moved == 0.0, name
 
 
+@pytest.mark.parametrize("spectrum", SPECTRA)
+@pytest.mark.parametrize("change", [dict(optimizer="sgd"), dict(matrices=Matrices("muon", 0.1))], ids=["sgd", "muon"])
+def test_a_spectrum_is_held_or_all_that_moves_of_every_matrix_and_all_else_trains(model, spectrum, change):
+    """Truth: LAPACK's values, and the base's frames; muon is stepped beside an AdamW."""
+    start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    chosen = optimizers.build(replace(RECIPE, spectrum=spectrum, **change), model, seed=0)
+    sum(p.square().sum() for p in model.parameters()).backward()
+    chosen.step()
+    matrices = {id(p) for p in projections(dict(model.named_parameters())).values()}
+    for name, p in model.named_parameters():
+        u, s, vh = torch.linalg.svd(start[name].double(), full_matrices=False) if p.ndim == 2 else (None, None, None)
+        if id(p) not in matrices:
+            assert not torch.equal(p, start[name])
+        elif spectrum == "held":
+            torch.testing.assert_close(torch.linalg.svdvals(p.detach().double()), s, rtol=0, atol=1e-5 * s[0].item())
+        else:
+            c = u.T @ p.detach().double() @ vh.T
+            assert (c - c.diagonal().diag()).abs().max() < 1e-5 * s[0] and (c.diagonal() - s).abs().max() > 1e-3 * s[0]
+
+
 def test_the_names_in_recipes_are_those_of_the_interventions():
-    assert (recipes.STORAGES, recipes.MASKS) == (STORAGES, MASKS)
+    assert (recipes.STORAGES, recipes.MASKS, recipes.SPECTRA) == (STORAGES, MASKS, SPECTRA)

@@ -1,6 +1,7 @@
 """A policy against brute force: what it answers, how often it is right, the Hessian of its KL."""
 
 import math
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -45,6 +46,20 @@ def test_success_is_the_product_of_the_answers_token_probabilities(policy):
                 logits = policy.model(torch.tensor([ids[:t]]), use_cache=False).logits[0, -1].double()
             total += (logits / 0.8).log_softmax(-1)[ids[t]].item()
         assert found == pytest.approx(math.exp(total), rel=1e-5)
+
+
+def test_held_out_problems_are_those_of_the_accuracy_and_their_success_is_their_mean(policy, monkeypatch):
+    """Truth: what lm-eval is asked, and one forward a problem."""
+    from harness.tasks import lm_eval_bridge
+
+    asked = []
+    monkeypatch.setattr(lm_eval_bridge, "_undisturbed", nullcontext)
+    monkeypatch.setattr(lm_eval_bridge, "_run", lambda *args: (asked.extend(args[-1]), (0.0, ""))[1])
+    Policy(policy.model, policy.tokenizer, TASK).accuracy  # noqa: B018
+    assert policy.held_out() == asked and len(asked) == 300
+    alone = [policy.success([problem]).item() for problem in asked[:20]]
+    assert policy.success(asked)[:20].tolist() == pytest.approx(alone, rel=1e-4)
+    assert policy.held_out_success == pytest.approx(policy.success(asked).mean().item())
 
 
 def test_the_hessian_of_its_kl_is_the_fisher_matrix(policy, generator):

@@ -8,6 +8,7 @@ from harness.models import scales
 from harness.tasks import corpus
 from harness.training import recipes
 from harness.training.cache import Request
+from harness.training.finetunes import Compression
 from harness.training.methods import LanguageModelling, Matrices
 from harness.training.recipes import MODEL, RECIPES, Part, Recipe
 
@@ -16,7 +17,7 @@ OTHER = dict(
     arm="sft2", task="sorting", steps=11, batch=32, lr=2e-4, betas=(0.9, 0.95), eps=1e-9, weight_decay=0.1,
     schedule="linear", warmup=3, clip=2.0, temperature=0.7, kl=0.1, clip_low=0.1, clip_high=0.3, mix=(Part("addition", 1.0),),
     data_seed_offset=1, snapshots=5, base=None, sizes=(("high", 9),), optimizer="sgd", data="off_policy", storage="bf16",
-    mask="low", mask_fraction=0.3, rotate=True, matrices=Matrices("muon", 0.1),
+    mask="low", mask_fraction=0.3, rotate=True, matrices=Matrices("muon", 0.1), spectrum="held",
 )  # fmt: skip
 
 
@@ -27,7 +28,7 @@ def test_every_field_changes_the_key(name):
 
 
 def test_no_field_is_left_out_of_the_key():
-    together = {"loss", "group", "lm"}  # none changes alone; the last with its corpus as the task
+    together = {"loss", "group", "lm", "compress"}  # none changes alone; lm with its corpus as the task, compress with lm
     fixed = {"cost_s"}  # not part of the key
     assert {field.name for field in fields(Recipe)} == set(OTHER) | together | fixed
     assert replace(SFT, loss="grpo", group=8).key("tiny", 0, None) != replace(SFT, loss="grpo", group=4).key("tiny", 0, None)
@@ -61,6 +62,31 @@ def test_what_is_predicted_changes_the_key(change):
 def test_how_matrices_are_stepped_changes_the_key(change):
     one = replace(TEXT, matrices=Matrices("adamw", 1e-3))
     assert replace(one, matrices=replace(one.matrices, **change)).key("tiny", 0, None) != one.key("tiny", 0, None)
+
+
+@pytest.mark.parametrize("change", [dict(trains="all"), dict(reduction=0.7)], ids=str)
+def test_what_is_compressed_changes_the_key(change):
+    plain = replace(TEXT, base="lm_adamw")
+    one = replace(plain, compress=Compression("low_rank"))
+    other = replace(one, compress=replace(one.compress, **change))
+    assert len({each.key("tiny", 0, "base") for each in (plain, one, other)}) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (dict(compress=Compression("some")), "it trains 'some'; use low_rank, others, random, all"),
+        (dict(compress=Compression("all"), base=None), "only a trained language model of a text is compressed"),
+        (dict(compress=Compression("all"), lm=None, task="addition"), "only a trained language model of a text is compressed"),
+        (dict(compress=Compression("all"), matrices=Matrices("adamw", 1e-3)), "factors are stepped as all else"),
+        (dict(compress=Compression("all"), mask="low"), "factors are stepped as all else"),
+        (dict(compress=Compression("all"), spectrum="held"), "factors have no spectrum to project on"),
+    ],
+    ids=str,
+)
+def test_a_wrong_compression_says_what_is_wrong(change, reason):
+    with pytest.raises(SpecError, match=reason):
+        replace(TEXT, **{"base": "lm_adamw", **change})
 
 
 def test_another_text_changes_the_key(monkeypatch):
@@ -97,6 +123,9 @@ def test_a_task_of_another_version_changes_the_key(monkeypatch):
         (dict(loss="grpo", group=8, data="raft"), "a policy loss samples its own data, not 'raft'"),
         (dict(storage="int8"), "its storage 'int8' is not known; use fp32, bf16, bf16_sr, fp16"),
         (dict(mask="high"), "its mask 'high' is not known; use None, principal"),
+        (dict(spectrum="frozen"), "its spectrum 'frozen' is not known; use None, held, only, only_full_steps"),
+        (dict(spectrum="held", storage="bf16"), "a spectrum is projected on in fp32, and without a mask"),
+        (dict(spectrum="only", mask="low"), "a spectrum is projected on in fp32, and without a mask"),
         (dict(rotate=True, base=None), "there is no run of a tiny base to rotate"),
         (dict(rotate=True, base=MODEL), "there is no run of a tiny base to rotate"),
         (dict(loss="grpo", group=5), "16 completions do not divide into groups of 5"),
@@ -140,6 +169,7 @@ TINY_FACTORS = {
     "rlvr_bf16": {"storage"}, "rlvr_bf16_sr": {"storage"}, "rlvr_fp16": {"storage"},
     "rlvr_rotated": {"rotate"}, "rlvr_sgd_rotated": {"optimizer", "lr", "rotate"}, "rlvr_conv": {"base"},
     **{f"sparse_{mask}": {"mask"} for mask in recipes.MASKS},
+    "rlvr_isospectral": {"spectrum"}, "rlvr_spectrum_only": {"spectrum"}, "rlvr_spectrum_only_full": {"spectrum"},
 }  # fmt: skip
 
 

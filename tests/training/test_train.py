@@ -141,6 +141,20 @@ def test_a_sparse_run_moves_its_half_of_every_matrix(trained):
     assert all((d != 0).float().mean() == pytest.approx(0.5, abs=0.01) for d in update.values())
 
 
+@pytest.mark.parametrize("arm", ["rlvr_isospectral", "sft_spectrum_only"])
+def test_a_run_keeps_its_spectrum_or_its_frames(trained, arm):
+    """Every kept step, to fp32: nothing of the spectrum moved, or nothing but the diagonal in the base's frame."""
+    from harness.spectra import Frame, isospectral_distance
+
+    for _, change in run(arm).change().trajectory:
+        drift = isospectral_distance(change)
+        for name, size in change.norm().items():
+            frame, rounding = Frame.of(change.base[name]), 1e-6 * change.base[name].norm().item()
+            along = (frame.U * frame.read(change.update[name]).C.diagonal()) @ frame.V.T
+            missed = drift[name] if arm == "rlvr_isospectral" else (change.update[name] - along).norm().item()
+            assert missed < rounding < 0.01 * size
+
+
 def test_an_off_policy_arm_is_graded_by_its_twin(trained):
     found = run("sft_off")
     assert found.manifest["graded"] == "prefixed_addition"
