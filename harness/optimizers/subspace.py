@@ -25,9 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
-from harness.errors import SpecError, TrainingError
+from harness.errors import SpecError
 from harness.optimizers import history, plain_adamw
 from harness.optimizers import state as states
+from harness.optimizers.gradients import require_dense, require_finite
 from harness.optimizers.matrix_step import Look, step_matrix
 from harness.optimizers.options import Subspace
 
@@ -167,22 +168,11 @@ class SubspaceOptimizer(torch.optim.Optimizer):
         return f"parameter {self._place[parameter].index}"
 
     def _check(self, parameters: list[nn.Parameter]) -> None:
+        require_dense(parameters, self._name)
         for p in parameters:
-            if p.grad.layout != torch.strided:
-                raise SpecError(f"the gradient of {self._name(p)} is sparse: this optimizer needs dense ones.")
             if self.state.get(p):
                 states.check_shapes(p, self.state[p], self._name(p))
-        if not parameters:
-            return
-        # A sum is finite where its terms are; all in one look, so that a GPU waits once.
-        sums = torch.stack([p.grad.sum(dtype=states.working_dtype(p)).to(parameters[0].device).double() for p in parameters])
-        bad = (~sums.isfinite()).nonzero().flatten().tolist()
-        if bad:
-            p = parameters[bad[0]]
-            raise TrainingError(
-                f"the gradient of {self._name(p)}, {' x '.join(map(str, p.shape)) or 'a scalar'}, is not finite: "
-                "nothing was moved; lower the learning rate or skip the batch."
-            )
+        require_finite(parameters, self._name)
 
     def _step_group(self, group: dict, parameters: list[nn.Parameter]) -> None:
         plain = [p for p in parameters if self._options(group, p) is None]

@@ -1,9 +1,11 @@
 """An optimizer that steps the attention and MLP matrices by one method and all else by AdamW.
 
-    group 0    the matrices: AdamW, Muon, or a preset of harness.optimizers with the recipe's betas; none where they are frozen
+    group 0    the matrices: AdamW, Muon, an isospectral method, or a preset of harness.optimizers with the recipe's betas;
+               none where they are frozen
     last       embeddings, head and norms: AdamW, as in every arm of the bench
 
 Trap: a frozen matrix with a gradient would still count in the norm that clips all others, so it asks for none.
+Trap: an isospectral method has no weight decay to offer its matrices: a recipe that decays is refused.
 Trap: torch's Muon takes matrices only, so it and an AdamW are two optimizers that are stepped as one.
 """
 
@@ -13,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from harness.training.methods import ISOSPECTRAL
 from harness.training.recipes import Recipe
 from harness.training.runs import projections
 
@@ -38,12 +41,12 @@ def build(recipe: Recipe, model: nn.Module, seed: int) -> torch.optim.Optimizer:
 
     Args:
         recipe: with `matrices`.
-        seed: of the run; random projectors are drawn by it.
+        seed: of the run; random projectors and permutations are drawn by it.
 
     Raises:
         SpecError: the method is unknown, or a setting is.
     """
-    from harness.optimizers import SubspaceOptimizer, library_optimizer, preset
+    from harness.optimizers import IsoOptimizer, SubspaceOptimizer, iso_preset, library_optimizer, preset
 
     apart = recipe.matrices
     named = dict(model.named_parameters())
@@ -61,6 +64,8 @@ def build(recipe: Recipe, model: nn.Module, seed: int) -> torch.optim.Optimizer:
     if apart.method == "muon":
         muon = library_optimizer("muon", matrices, lr=apart.lr, weight_decay=recipe.weight_decay)
         return Together([muon, torch.optim.AdamW([rest], **common)])
+    if apart.method in ISOSPECTRAL:
+        return IsoOptimizer([own | iso_preset(apart.method, **dict(apart.settings)), rest], **common, seed=seed)
     chosen = preset(apart.method, **dict(apart.settings))
     own |= {"subspace": chosen["subspace"], "eps": chosen["eps"]}
     return SubspaceOptimizer([own, rest], **common, seed=seed)

@@ -21,7 +21,10 @@ GRID = (1e-3, 2.5e-3, 6e-3, 1.5e-2, 4e-2)
 FROZEN_GRID = (4e-2, 0.1, 0.25, 0.6, 1.5)
 TUNING_SEEDS = (100, 101)
 
-PLAIN = ("adamw", "frozen", "muon")
+ISOSPECTRAL = ("iso", "iso-muon", "spectrum-only")
+"""Those of harness.optimizers.ISO_PRESETS: frames at a fixed spectrum, and the spectrum at fixed frames."""
+
+PLAIN = ("adamw", "frozen", "muon", *ISOSPECTRAL)
 """Methods that are no subspace; any other is a preset of harness.optimizers."""
 
 
@@ -30,9 +33,9 @@ class Matrices:
     """How the matrices of a run are stepped, where that is not as all else.
 
     Attributes:
-        method: "adamw", "muon", "frozen" (not at all), or the name of a preset.
+        method: "adamw", "muon", "frozen" (not at all), one of ISOSPECTRAL, or the name of a preset.
         lr: peak rate; it follows the recipe's schedule.
-        settings: fields of the preset's Subspace to set otherwise, as (name, value) pairs.
+        settings: fields of the preset's Subspace or Isospectral to set otherwise, as (name, value) pairs.
     """
 
     method: str
