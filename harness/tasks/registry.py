@@ -9,12 +9,14 @@ from harness.tasks.base import Task
 from harness.tasks.chain import Chain
 from harness.tasks.fewshot import FewshotAddition
 from harness.tasks.formats import PrefixedAddition, PrefixedFewshotAddition
+from harness.tasks.reversal import Reversal
 from harness.tasks.sorting import Sorting
 
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
-        Addition(high=49), PrefixedAddition(high=49), Sorting(length=4), Chain(terms=4), FewshotAddition(), PrefixedFewshotAddition()
+        Addition(high=49), PrefixedAddition(high=49), Sorting(length=4), Reversal(length=4), Chain(terms=4),
+        FewshotAddition(), PrefixedFewshotAddition(),
     )
 }
 

@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass, field, replace
 from harness.errors import SpecError
 from harness.tasks import corpus, formats, registry
 from harness.tasks.base import Task
-from harness.training import finetunes, methods
+from harness.training import finetunes, methods, rl_methods
 from harness.training.finetunes import Compression
 from harness.training.methods import LanguageModelling, Matrices
 
@@ -287,6 +287,38 @@ _PRETRAIN_CHAIN = replace(
 )
 _RLVR_CHAIN = replace(_NEW_RLVR, arm="rlvr_chain", task="chain", sizes=(), base="pretrain_chain", snapshots=10, cost_s=12)
 
+
+def rl_arm(arm: str, rate: float) -> Recipe:
+    """The recipe of RLVR with its matrices stepped by a method of rl_methods.py, at a rate of theirs."""
+    chosen = rl_methods.METHODS[arm]
+    matrices = Matrices(chosen.method, rate, tuple(chosen.settings.items()))
+    return replace(_RLVR, arm=arm, matrices=matrices, snapshots=4)
+
+
+_RL_METHODS = (
+    *(rl_arm(arm, rl_methods.rate(arm)) for arm in rl_methods.METHODS),
+    replace(rl_arm("rl_adamw", rl_methods.rate("rl_adamw")), arm="rl_adamw_twin", data_seed_offset=1),
+)
+
+# Specialists to merge: a base that writes half of each task's answers backwards, and from it one arm a task, by RL and by imitation.
+# Each learns which answer its own prompts want; what one does to the others' prompts is what a merge has to resolve.
+_PRETRAIN_THREE = replace(
+    _PRETRAIN,
+    arm="pretrain_three",
+    mix=(
+        Part("addition", 0.5, _SUMS, backwards=0.5),
+        Part("sorting", 0.2, backwards=0.5),
+        Part("reversal", 0.3, backwards=0.5),
+    ),
+    steps=800,
+    cost_s=32,
+)
+_SPECIALISTS = tuple(
+    replace(arm, arm=f"{arm.arm}_{task}", task=task, sizes=sizes, base="pretrain_three")
+    for arm in (_NEW_RLVR, _NEW_SFT)
+    for task, sizes in (("addition", _SUMS), ("sorting", ()), ("reversal", ()))
+)
+
 # The pretraining bench: methods.py. 400 steps of 1024 characters see .7 of the text once. Adam's eps is that of the presets where
 # they have one. Arms differ in the method and its rate alone; `lm_shuffled` is lm_adamw with other targets, a twin sees other
 # windows of the same text, and the two variants below change one setting each at the rate tuned without it.
@@ -359,7 +391,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {(recipe.arm, "small"): recipe for reci
     (recipe.arm, "tiny"): recipe
     for recipe in (
         _PRETRAIN, _SFT, _RLVR, _RLVR_TWIN, _SFT_OFF, _RAFT, *_POLICY_LOSSES, *_OPTIMIZERS, *_LEARNING_RATES, *_STORAGES,
-        *_ROTATED, *_SPARSE, *_SPECTRA, _PRETRAIN_LONG, *_CONVERGED, _PRETRAIN_CHAIN, _RLVR_CHAIN, *_BENCH,
+        *_ROTATED, *_SPARSE, *_SPECTRA, *_RL_METHODS, _PRETRAIN_LONG, *_CONVERGED, _PRETRAIN_CHAIN, _RLVR_CHAIN, _PRETRAIN_THREE, *_SPECIALISTS, *_BENCH,
     )
 }  # fmt: skip
 

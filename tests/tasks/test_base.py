@@ -163,6 +163,7 @@ def test_split_is_pinned():
         "addition": (1, 2161, 339),
         "prefixed_addition": (1, 2161, 339),
         "sorting": (1, 8593, 1407),
+        "reversal": (1, 8756, 1244),
         "chain": (1, 8952, 1048),
         "fewshot_addition": (1, 50, 42),
         "prefixed_fewshot_addition": (1, 50, 42),

@@ -6,6 +6,7 @@ import pytest
 
 from harness.tasks.addition import Addition
 from harness.tasks.fewshot import SHOTS, FewshotAddition
+from harness.tasks.reversal import Reversal
 from harness.tasks.sorting import Sorting
 
 
@@ -27,6 +28,16 @@ def test_sorting_answers_are_sorted(length):
         digits = p.prompt.removeprefix("s:").removesuffix("=")
         assert len(digits) == length
         assert list(p.answer) == sorted(digits)
+
+
+@pytest.mark.parametrize("length", [2, 4], ids="length={}".format)
+def test_reversal_answers_run_the_other_way(length):
+    task = Reversal(length=length)
+    for p in task.problems(300, random.Random(0)):
+        digits = p.prompt.removeprefix("r:").removesuffix("=")
+        assert len(digits) == length
+        assert list(p.answer) == list(reversed(digits))
+    assert task.size("train") + task.size("test") == 10**length
 
 
 def test_sorting_never_shows_a_test_answer_in_training():
