@@ -1,5 +1,5 @@
 """The `harness` command: ask the store, judge stored measurements again, write findings, bring a killed session
-back, all without torch; and what a fine-tune did to a model's weights.
+back, all without torch; what a fine-tune did to a model's weights; and several fine-tunes merged into one.
 
 Exit codes: 0 as expected; 1 verdicts differ; 2 bad input or an unreadable store; 3 a spec changed without a new version.
 """
@@ -10,10 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import __version__, cli_diff
+from harness import __version__, cli_diff, cli_merge
 from harness.errors import HarnessError, StoreError
 
 OK, DIFFERS, USAGE, SPEC_CHANGED = 0, 1, 2, 3
+WITHOUT_STORE = (cli_diff.run, cli_merge.run)
 QUERY_HELP = """\
 NAME is a table (runs, claims, measurements, verdicts, matrices), a view (complete_runs, standing, latest_verdict, flips, noise_floor,
 explained_by_noise) or `evidence CLAIM`; anything else is DuckDB SQL over them, such as "from flips where scale = 'tiny'"."""
@@ -23,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Usage errors exit with 2 as argparse does."""
     options = _parser().parse_args(argv)
     try:
-        if options.run is not cli_diff.run and not options.results.is_dir():
+        if options.run not in WITHOUT_STORE and not options.results.is_dir():
             raise StoreError(f"there is no results folder {options.results}; name it with --results DIR or HARNESS_RESULTS")
         return options.run(options)
     except HarnessError as error:
@@ -58,6 +59,9 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("diff", help="what a fine-tune did to the weights, matrix by matrix, beside noise of its size")
     cli_diff.add_options(compare)
     compare.set_defaults(run=cli_diff.run)
+    join = commands.add_parser("merge", help="one model from a base and experts tuned from it")
+    cli_merge.add_options(join)
+    join.set_defaults(run=cli_merge.run)
     base = commands.add_parser("baseline", help="make the latest verdicts the baseline that a fresh clone compares with")
     base.set_defaults(run=_baseline)
     for command in (ask, again, back, found, compare, base):
