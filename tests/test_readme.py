@@ -25,18 +25,18 @@ def commands() -> list[str]:
 
 @fixture(scope="session")
 def checkpoints(tmp_path_factory) -> dict[str, str]:
-    """Two model folders for the words BASE and TUNED, and a run of two checkpoints for RUN."""
+    """Model folders for the words BASE, TUNED and OTHER, a run of two checkpoints for RUN, and a place for MERGED."""
     from harness.models import tiny
     from harness.models.quiet import quiet_transformers
 
-    folders = {name: str(tmp_path_factory.mktemp(name)) for name in ("BASE", "TUNED")}
+    folders = {name: str(tmp_path_factory.mktemp(name)) for name in ("BASE", "TUNED", "OTHER")}
     for seed, folder in enumerate(folders.values()):
         with quiet_transformers():
             tiny.build(seed).model.save_pretrained(folder)
     run = tmp_path_factory.mktemp("RUN")
     for step in (1, 2):
         shutil.copytree(folders["TUNED"], run / f"checkpoint-{step}")
-    return {**folders, "RUN": str(run)}
+    return {**folders, "RUN": str(run), "MERGED": str(tmp_path_factory.mktemp("out") / "merged")}
 
 
 def as_tested(command: str, checkpoints: dict[str, str]) -> list[str]:
@@ -44,7 +44,8 @@ def as_tested(command: str, checkpoints: dict[str, str]) -> list[str]:
 
     What is asked of two checkpoints is done.
     """
-    words = [re.sub(r"\b(BASE|TUNED|RUN)\b", lambda word: checkpoints[word[0]], word) for word in shlex.split(command, comments=True)]
+    named = r"\b(BASE|TUNED|OTHER|RUN|MERGED)\b"
+    words = [re.sub(named, lambda word: checkpoints[word[0]], word) for word in shlex.split(command, comments=True)]
     program, rest = words[0], words[1:]
     if "--claim-base" in rest:
         return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *rest]

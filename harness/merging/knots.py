@@ -6,8 +6,8 @@
 Source: arXiv 2410.19735, for LoRA updates. What is no matrix is merged by TIES or DARE itself.
 Trap: the paper's code keeps singular values above 1e-5, an absolute size; here those above rounding.
 Trap: TIES depends on the basis, and U is defined up to turns among equal singular values.
-Trap: of all K n columns at once: three experts of an embedding of 32000 x 4096 take some 16 GiB, everything else in a 7B model
-under 6.
+Trap: of all K n columns at once: three experts of an embedding of 32000 x 4096 take some 16 GiB, where ISO
+and TSV-M take 7, Iso-CTS and OrthoMerge 9 (extrapolated from 8000 x 1024): `where="layers"` leaves it to the mean.
 """
 
 from collections.abc import Sequence

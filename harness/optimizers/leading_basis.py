@@ -2,30 +2,29 @@
 
     A = G G^T on the projected side;   P = eigenvectors of its r largest eigenvalues, largest first
 
-Only 5/4 r + 4 of them are computed (LAPACK's syevr on a range, after BLAS's syrk). Squaring halves the digits, so fp32 is not
-believed far below sigma_1:
-
-    sigma_r / sigma_1 > 5e-3            the first r, as they are
-                      > 1.5e-3          r of all of them by Rayleigh-Ritz: P <- P S,  S eigenvectors of (G^T P)^T (G^T P)
-                      below             all again in fp64
-
-Up to 128 on the projected side it is fp64 at once, and on a GPU always, by eigh (not measured).
-Overlap with the subspace of an fp64 SVD, 1024 x 1024, r = 128 and 256, three seeds: 1.000000 for Gaussian, i^-.5 and spiked
-singular values; at least .99988 for 1/i, i^-1.3 and the gradient of an MLP.
-CPU-s on one thread against galore-torch's refresh: 1024 x 1024 .065 to .31 at r = 128, .095 at 256, by Rayleigh-Ritz .11, in
-fp64 .25; 1024 x 4096 .11 - .12 and .13 - .19 to 1.6; 2048 x 2048 .46 to 2 - 2.8 at r = 256; 256 x 256 .003 to .006 at r = 32.
-Trap: without the two guards fp32 reaches .996 on 1/i and .4 on i^-2. torch.linalg.eigh (syevd) is no better; randomized
-iterations at r = a/4 cost as much for .99, and torch.svd_lowrank is further off. LAPACK's own SVD in fp32: .995 on i^-2.
+by BLAS's syrk and `tridiagonal.py`. Squaring halves the digits, so fp32 is not believed where sigma_r < 1.5e-3 sigma_1: then
+all again in fp64. Up to 128 on the projected side it is LAPACK's syevr on a range, in fp64 at once, and on a GPU always eigh in
+fp64 (not measured).
+Overlap with the subspace of an fp64 SVD, 1024 x 1024, r = 128 and 256: 1.000000 for Gaussian, 1/i, i^-.5; at least .99997 for
+i^-1.1 to i^-1.5, the lowest just above the guard; 2048 x 2048, 1/i, r = 512: .99998.
+CPU-s on one thread against galore-torch's refresh: docs/benchmarks_optimizers.md; 1024 x 1024 .055 to .33 at r = 128, .060 at
+256, in fp64 .12; 1024 x 4096 .11 to 1.9; 2048 x 2048 .35 to 2.3 - 2.9 at r = 256, .42 at 512; 256 x 256 .0034 to .0075.
+Trap: without the guard fp32 reaches .99 on i^-1.5 and .6 on i^-2. LAPACK's syevr on a range is further off (.98, .4) and takes
+1.6 times as long at r = a/4; torch.linalg.eigh (syevd) is no better. Randomized iterations at r = a/4 cost as much for .99, and
+torch.svd_lowrank is further off. LAPACK's own SVD in fp32: .995 on i^-2.
 Trap: vectors are known up to sign; `projectors.aligned` chooses it.
 """
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from harness.optimizers.tridiagonal import Tridiagonal, tridiagonal
+
 DOUBLE_LIMIT = 128
-RITZ, DOUBLE = 5e-3**2, 1.5e-3**2  # of the largest eigenvalue: above the first fp32 is believed, below the second not at all
+DOUBLE = 1.5e-3**2  # of the largest eigenvalue: below it fp32 is not believed
 SMALL, LARGE = 1e-12, 1e15  # between these the squares of fp32 stay normal numbers
 
 
@@ -48,18 +47,14 @@ def leading_basis(gradient: Tensor, rank: int) -> Tensor:
         wide = _normal(gradient.double())
         return torch.linalg.eigh(wide @ wide.T).eigenvectors[:, a - rank :].flip(1).to(gradient.dtype)
     if a <= DOUBLE_LIMIT or gradient.dtype == torch.float64:
-        return _partial(_normal(gradient.double()), rank).vectors.flip(1).to(gradient.dtype)
+        return _partial(_gram(_normal(gradient.double())), rank).flip(1).to(gradient.dtype)
     normal = _normal(gradient)
-    found = _partial(normal, min(a, rank + rank // 4 + 4))
-    share = (found.values[-rank] / found.values[-1]).item() if found.values[-1] > 0.0 else 1.0
-    if share > RITZ:
-        vectors = found.vectors[:, -rank:]
-    elif share > DOUBLE:
-        image = normal.T @ found.vectors  # nearly orthogonal columns, so products of two keep their digits in fp32
-        vectors = found.vectors @ torch.linalg.eigh((image.T @ image).double()).eigenvectors[:, -rank:].float()
-    else:
-        vectors = _partial(normal.double(), rank).vectors.float()
-    return vectors.flip(1)
+    form = tridiagonal(_gram(normal))
+    largest = form.values[-1]
+    if largest > 0.0 and form.values[-rank] < DOUBLE * largest:
+        wide = normal.double()
+        return _leading(tridiagonal(_gram(wide)), wide, rank).float()
+    return _leading(form, normal, rank)
 
 
 def exact_basis(gradient: Tensor, rank: int) -> Tensor:
@@ -86,24 +81,29 @@ def _normal(gradient: Tensor) -> Tensor:
     return gradient if SMALL < peak < LARGE or peak == 0.0 else gradient / peak
 
 
-class _Pairs(NamedTuple):
-    values: Tensor
-    vectors: Tensor
+def _gram(gradient: Tensor) -> np.ndarray:
+    """G G^T, its upper triangle, column-major."""
+    from scipy.linalg import blas
 
-
-def _partial(gradient: Tensor, count: int) -> _Pairs:
-    """The `count` largest eigenvalues of G G^T, smallest first, and their vectors (a, count)."""
-    from scipy.linalg import blas, eigh
-
-    a = gradient.shape[0]
-    double = gradient.dtype == torch.float64
-    syrk = blas.dsyrk if double else blas.ssyrk
+    syrk = blas.dsyrk if gradient.dtype == torch.float64 else blas.ssyrk
     # BLAS counts by columns: a transposed view is to it an ordinary matrix, and the reverse. Neither is copied.
     if gradient.is_contiguous():
-        gram = syrk(1.0, gradient.numpy().T, trans=1)
-    else:
-        gram = syrk(1.0, gradient.T.contiguous().numpy().T, trans=0)
-    values, vectors = eigh(
+        return syrk(1.0, gradient.numpy().T, trans=1)
+    return syrk(1.0, gradient.T.contiguous().numpy().T, trans=0)
+
+
+def _partial(gram: np.ndarray, count: int) -> Tensor:
+    """Eigenvectors (a, count) of the largest eigenvalues, smallest first, by bisection and inverse iteration."""
+    from scipy.linalg import eigh
+
+    a = len(gram)
+    _, vectors = eigh(
         gram, lower=False, subset_by_index=[a - count, a - 1], driver="evr", overwrite_a=True, check_finite=False
     )
-    return _Pairs(torch.from_numpy(values), torch.from_numpy(vectors))
+    return torch.from_numpy(vectors)
+
+
+def _leading(form: Tridiagonal, gradient: Tensor, count: int) -> Tensor:
+    """The same (a, count), largest first, by twisted factorizations unless eigenvalues are too close for them."""
+    found = form.vectors(count)
+    return _partial(_gram(gradient), count).flip(1) if found is None else found
