@@ -9,7 +9,7 @@ export OMP_WAIT_POLICY ?= passive
 
 .PHONY: claims test bench setup clean
 
-claims: setup          ## judge the claims of every paper, at most 8 minutes cold
+claims: setup          ## judge the claims of every paper, at most 20 minutes cold
 	$(BIN)/python -m pytest suites/ -m claim -n 2 --dist worksteal
 
 test: setup            ## the project's own tests
