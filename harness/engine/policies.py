@@ -4,6 +4,9 @@
     models.of(rlvr)       the policy that it became: all of its weights if `rlvr` is the arm as trained; the base with its
                           matrices moved where it is a null, a plant or a rescaled change, which have no other weights
     models.of(h.restored_spectrum(rlvr), others="tuned")     the arm with its matrices intervened on, all other weights kept
+    models.rewards(rlvr)  what each of its training steps earned, of the arm as trained
+    models.weights(rlvr)  every parameter of it, to be merged; models.second_moments(rlvr) what Adam knew of each
+    models.base(rlvr).holding(merged).on("sorting")     merged weights, on another task of the base
 
 So a null passes through a model as it does through a measure.
 Trap: an arm trains embeddings and norms too. What an intervention on its matrices keeps of the gain is read beside the arm with
@@ -17,11 +20,13 @@ from harness.engine import arms
 from harness.errors import SpecError
 from harness.spectra import Change
 from harness.training import recipes
+from harness.training.cache import Request
 from harness.training.policy import Policy
 from harness.training.runs import Run
 
 if TYPE_CHECKING:
     from harness.engine.lab import Lab
+    from torch import Tensor
 
 
 OF_A_TINY_MODEL, OF_A_REAL_MODEL = (32, 8), (4, 2)
@@ -64,6 +69,40 @@ class Policies:
             return self._policy(run, -1)
         return self._policy(run, 0 if others == "base" else -1).moved_to(arm.tuned())
 
+    def rewards(self, arm: Change) -> list[float]:
+        """Mean reward of the batch at every training step of an arm as trained: of training problems, before the step's update.
+
+        Raises:
+            SpecError: no run made this change, or nothing was rewarded in it.
+        """
+        found = [row["reward"] for row in self._run(arm).log]
+        if not self._as_trained(arm) or None in found:
+            raise SpecError(f"models has no rewards for {arm.label}: ask for those of an arm trained by reinforcement, as trained.")
+        return found
+
+    def weights(self, arm: Change, step: Literal["first", "last"] = "last") -> "dict[str, Tensor]":
+        """Every parameter of an arm as trained, fp32, by its name in the model, or of what it started from.
+
+        Raises:
+            SpecError: no run made this change.
+        """
+        return self._made(arm, "weights").weights(0 if step == "first" else -1)
+
+    def second_moments(self, arm: Change) -> "dict[str, Tensor]":
+        """Adam's exp_avg_sq at the end, for an arm as trained, by the same names.
+
+        Raises:
+            SpecError: no run made this change.
+            TrainingError: its recipe kept none.
+        """
+        return self._made(arm, "second moments").second_moments()
+
+    def _made(self, arm: Change, what: str) -> Run:
+        run = self._run(arm)
+        if not self._as_trained(arm):
+            raise SpecError(f"models has no {what} for {arm.label}: ask for those of an arm as trained.")
+        return run
+
     def _run(self, arm: Change) -> Run:
         if arm.arm is None or arm.arm in arms.SYNTHETIC:
             raise SpecError(f"models has no policy for {arm.label}: ask for one of a trained arm.")
@@ -76,11 +115,12 @@ class Policies:
         return any(arm is each for each in self._trained)
 
     def _policy(self, run: Run, step: int) -> Policy:
-        from harness.training.train import with_weights
+        from harness.training.train import evaluated_tasks, with_weights
 
         model, tokenizer = with_weights(run.scale, run.seed, run.weights(step))
         recipe = recipes.get(run.arm, run.scale)
         task = recipe.tasks()[recipe.graded]
         known = run.capability_by_step[run.steps[-1] if step == -1 else step][recipe.graded]
         asked, group = OF_A_REAL_MODEL if run.root else OF_A_TINY_MODEL
-        return Policy(model.to(self._lab.device), tokenizer, task, recipe.temperature, known, asked, group)
+        others = {each.name: each for each in evaluated_tasks(Request(run.arm, run.scale, run.seed)) if each.name != task.name}
+        return Policy(model.to(self._lab.device), tokenizer, task, recipe.temperature, known, asked, group, others)

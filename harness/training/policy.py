@@ -7,13 +7,14 @@ gives the policy that an arm started from and the one that its update leads to.
 import copy
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from harness.errors import SpecError
 from harness.models.weights import projections, short_name
 from harness.tasks.base import Problem, Task
 from harness.training import data
@@ -39,6 +40,7 @@ class Policy:
         temperature: of sampling, that of the arm's recipe.
         known_accuracy: held-out accuracy where it was measured when the weights were made, else None.
         asked, group: problems, and answers to each, that `answers` samples where it is not told.
+        others: tasks by name that the model has seen besides, of the base that it was tuned from.
     """
 
     model: nn.Module
@@ -48,6 +50,20 @@ class Policy:
     known_accuracy: float | None = None
     asked: int = 32
     group: int = 8
+    others: Mapping[str, Task] = field(default_factory=dict)
+
+    def on(self, name: str) -> "Policy":
+        """The same model on another task of its base's, or on its own.
+
+        Raises:
+            SpecError: it has not seen that task.
+        """
+        if name == self.task.name:
+            return self
+        if name not in self.others:
+            known = ", ".join(sorted({self.task.name, *self.others}))
+            raise SpecError(f"the policy was not trained on a task {name!r}: ask for one of {known}.")
+        return replace(self, task=self.others[name], known_accuracy=None, others={**self.others, self.task.name: self.task})
 
     def problems(self, count: int, seed: int) -> list[Problem]:
         """Training problems, drawn with repetition."""
@@ -147,6 +163,18 @@ class Policy:
             for name, parameter in moved.parameters(matrices).items():
                 parameter.copy_(matrices[name])
         return moved
+
+    def holding(self, weights: Mapping[str, Tensor]) -> "Policy":
+        """Another policy with these values of every parameter, by the names that they have in the model.
+
+        Raises:
+            TrainingError: a name is missing or unknown, or a shape differs.
+        """
+        from harness.training.train import load_weights
+
+        model = copy.deepcopy(self.model)
+        load_weights(model, dict(weights))
+        return replace(self, model=model, known_accuracy=None)
 
     @property
     def device(self) -> torch.device:

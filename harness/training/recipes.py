@@ -40,7 +40,8 @@ OPTIMIZERS = ("adamw", "adam", "sgd")
 STORAGES = ("fp32", "bf16", "bf16_sr", "fp16")  # those of harness.interventions.storage, which imports torch
 MASKS = ("principal", "complement", "low", "safe", "random")  # likewise those of sparse_mask
 SPECTRA = ("held", "only", "only_full_steps")  # of spectrum_training
-LATER = ("lm", "matrices", "compress", "spectrum")
+SECOND_MOMENTS = "second_moments"
+LATER = ("lm", "matrices", "compress", "spectrum", "keeps")
 """Fields that came after runs were cached: each enters the hashed text only where it differs from its default."""
 
 
@@ -98,6 +99,7 @@ class Recipe:
         compress: what of its base becomes low-rank before the first step, and what trains then; None: nothing does, all do.
         spectrum: what a projection after every step leaves of the matrices' moves, by a name in SPECTRA: "held" keeps their
             singular values, "only" moves nothing else. None projects nothing.
+        keeps: SECOND_MOMENTS stores what Adam remembers of squared gradients at the end, beside the weights. None: nothing.
         base: arm whose last weights this one starts from; MODEL starts from the scale's own real weights, None from a fresh
             initialisation.
         cost_s: CPU-seconds of one core that a run was measured to take, for the plan; not part of the key.
@@ -135,6 +137,7 @@ class Recipe:
     matrices: Matrices | None = None
     compress: Compression | None = None
     spectrum: str | None = None
+    keeps: str | None = None
     cost_s: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
@@ -144,6 +147,7 @@ class Recipe:
 
         require(self.loss in LOSSES, f"its loss {self.loss!r} is not one of {', '.join(LOSSES)}")
         known = dict(optimizer=OPTIMIZERS, data=DATA, storage=STORAGES, mask=(None, *MASKS), spectrum=(None, *SPECTRA))
+        known["keeps"] = (None, SECOND_MOMENTS)
         for name, values in known.items():
             value = getattr(self, name)
             require(value in values, f"its {name} {value!r} is not known; use {', '.join(map(str, values))}")
@@ -161,6 +165,9 @@ class Recipe:
         if self.spectrum:
             require(self.storage == "fp32" and not self.mask, "a spectrum is projected on in fp32, and without a mask")
             require(not self.compress, "factors have no spectrum to project on")
+        if self.keeps:
+            plain = self.optimizer != "sgd" and not (self.matrices or self.compress or self.mask)
+            require(plain, "second moments of every weight are those of Adam on all of them")
         if self.matrices:
             require(self.optimizer == "adamw" and not self.mask, "matrices are stepped apart beside AdamW, and without a mask")
         if self.compress:
@@ -301,7 +308,8 @@ _RL_METHODS = (
 )
 
 # Specialists to merge: a base that writes half of each task's answers backwards, and from it one arm a task, by RL and by imitation.
-# Each learns which answer its own prompts want; what one does to the others' prompts is what a merge has to resolve.
+# Each learns which answer its own prompts want; what one does to the others' prompts is what a merge has to resolve. Second
+# moments are kept for the rules that weigh experts by them.
 _PRETRAIN_THREE = replace(
     _PRETRAIN,
     arm="pretrain_three",
@@ -311,10 +319,10 @@ _PRETRAIN_THREE = replace(
         Part("reversal", 0.3, backwards=0.5),
     ),
     steps=800,
-    cost_s=32,
+    cost_s=42,
 )
 _SPECIALISTS = tuple(
-    replace(arm, arm=f"{arm.arm}_{task}", task=task, sizes=sizes, base="pretrain_three")
+    replace(arm, arm=f"{arm.arm}_{task}", task=task, sizes=sizes, base="pretrain_three", keeps=SECOND_MOMENTS)
     for arm in (_NEW_RLVR, _NEW_SFT)
     for task, sizes in (("addition", _SUMS), ("sorting", ()), ("reversal", ()))
 )

@@ -4,6 +4,7 @@
     <key>/log.json                      one row per step
     <key>/weights-000100.safetensors    every parameter, fp32, after 100 steps; of a real model at steps between, the judged
                                         matrices alone, and nothing at step 0, which lies in the model's own folder
+    <key>/second_moments.safetensors    Adam's exp_avg_sq of every parameter at the end, where the recipe keeps them
     <key>.diverged.json                 instead of a folder: the run diverged, and the sentence that says so
 
 A tiny run's own step-0 weights are its base, so an update needs no other folder. fp32 master weights are stored; what bf16
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 LOG = "log.json"
+MOMENTS = "second_moments.safetensors"
 
 
 class Diverged(TrainingError):
@@ -134,6 +136,16 @@ class Run:
             return first
         return projections(self._read(kept, lambda tensor: short_name(tensor) in first))
 
+    def second_moments(self) -> "dict[str, Tensor]":
+        """Adam's exp_avg_sq after the last step, by parameter name, fp32: an average of squared gradients, after clipping.
+
+        Raises:
+            TrainingError: the recipe kept none, or the file cannot be read.
+        """
+        if self.recipe.get("keeps") is None:
+            raise TrainingError(f"The recipe of {self.arm} keeps no second moments: give it keeps='second_moments'.")
+        return self._open(MOMENTS, lambda name: True)
+
     def _kept(self, step: int) -> int:
         kept = self.steps[-1] if step == -1 else step
         if kept not in self.steps:
@@ -147,10 +159,13 @@ class Run:
         return Handle(scales.get(self.scale))
 
     def _read(self, step: int, wanted: Callable[[str], bool]) -> "dict[str, Tensor]":
+        return self._open(weights_name(step), wanted)
+
+    def _open(self, file: str, wanted: Callable[[str], bool]) -> "dict[str, Tensor]":
         from safetensors import SafetensorError, safe_open
 
         try:
-            with safe_open(self.path / weights_name(step), framework="pt") as tensors:
+            with safe_open(self.path / file, framework="pt") as tensors:
                 return {name: tensors.get_tensor(name) for name in tensors.keys() if wanted(name)}
         except (OSError, SafetensorError) as error:
             raise TrainingError(f"The weights in {self.path} cannot be read ({error}); delete the folder to retrain.") from error

@@ -24,7 +24,7 @@ from harness.training import by_group, compressed, lm, pretrain, raft, rlvr, sft
 from harness.training.loop import kept_steps, run_loop
 from harness.training.recipes import LOOP_VERSION, MODEL, Recipe
 from harness.training.rotated import head_map
-from harness.training.runs import LOG, MANIFEST, Run, weights_name, write_file
+from harness.training.runs import LOG, MANIFEST, MOMENTS, Run, weights_name, write_file
 
 if TYPE_CHECKING:
     from harness.training.cache import Request
@@ -83,6 +83,8 @@ def train(
     def finished(optimizer: torch.optim.Optimizer) -> None:
         if recipe.matrices:
             remembered.update(by_group.state_elements(optimizer, model))
+        if recipe.keeps:
+            _write_moments(optimizer, model, folder)
 
     log = run_loop(model, recipe, objective, name=name, progress=progress, snapshot=keep, finished=finished)
     if fresh and not recipe.lm:  # as released: what arms start from lies on the bf16 grid, and bf16 shows no rounding as a change
@@ -196,6 +198,13 @@ def _write_weights(model: nn.Module, folder: Path, step: int, only: set[str] | N
         if only is None or name in only
     }
     write_file(folder / weights_name(step), save(kept))
+
+
+def _write_moments(optimizer: torch.optim.Optimizer, model: nn.Module, folder: Path) -> None:
+    kept = {
+        name: optimizer.state[p]["exp_avg_sq"].to("cpu", torch.float32).contiguous() for name, p in model.named_parameters()
+    }
+    write_file(folder / MOMENTS, save(kept))
 
 
 def _json(content: object, indent: int | None = None) -> bytes:

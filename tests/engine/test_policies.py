@@ -75,3 +75,22 @@ def test_the_last_step_starts_where_it_was_taken(lab, arm, models):
 def test_an_update_that_no_run_made_has_no_policy(lab, models):
     with pytest.raises(SpecError, match="models has no policy for .*ask for one of a trained arm"):
         models.of(lab.change("noise", 0))
+
+
+def test_weights_and_second_moments_are_those_of_the_run(cache_folder, few_steps, no_evaluation, dense_reward):  # noqa: F811
+    cache.ensure(cache.Request("sft_sorting", "tiny", 0))
+    lab = Lab("tiny")
+    arm = lab.change("sft_sorting", 0)
+    models, run = Policies(lab, 0, [arm]), lab.run("sft_sorting", 0)
+    for found, stored in (
+        (models.weights(arm), run.weights()), (models.weights(arm, "first"), run.weights(0)),
+        (models.second_moments(arm), run.second_moments()),
+    ):  # fmt: skip
+        assert found.keys() == stored.keys() and all(torch.equal(w, stored[name]) for name, w in found.items())
+    with pytest.raises(SpecError, match="models has no second moments for .*: ask for those of an arm as trained"):
+        models.second_moments(arm.scaled(1.0))
+
+
+def test_a_policy_knows_the_tasks_of_its_base(arm, models):
+    policy = models.of(arm)
+    assert policy.on("sorting").task.name == "sorting" and policy.on("sorting").model is policy.model

@@ -5,6 +5,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+from harness.errors import SpecError, TrainingError
 from harness.models import tiny
 from harness.spectra import fisher_quadratic, hvp
 from harness.tasks import registry
@@ -91,3 +92,27 @@ def test_a_known_accuracy_is_not_measured_again(policy, monkeypatch):
     assert Policy(policy.model, policy.tokenizer, TASK, known_accuracy=0.5).accuracy == 0.5 and not asked
     fresh = Policy(policy.model, policy.tokenizer, TASK)
     assert (fresh.accuracy, fresh.accuracy, len(asked)) == (0.25, 0.25, 1)
+
+
+def test_on_another_task_the_same_model_answers_that_tasks_problems(policy):
+    sorting = registry.get("sorting")
+    both = Policy(policy.model, policy.tokenizer, TASK, known_accuracy=0.5, others={"sorting": sorting})
+    there = both.on("sorting")
+    assert there.task == sorting and there.model is both.model and there.known_accuracy is None
+    alone = Policy(policy.model, policy.tokenizer, sorting)
+    assert there.held_out_success == alone.held_out_success != both.held_out_success
+    assert both.on("addition") is both and there.on("addition").task == TASK
+    with pytest.raises(SpecError, match="not trained on a task 'chain': ask for one of addition, sorting"):
+        both.on("chain")
+
+
+def test_holding_puts_in_every_parameter_and_leaves_the_first_as_it_was(policy):
+    before = {name: p.detach().clone() for name, p in policy.model.named_parameters()}
+    given = {name: p + 1.0 for name, p in before.items()}
+    held = Policy(policy.model, policy.tokenizer, TASK, known_accuracy=0.5).holding(given)
+    assert held.known_accuracy is None
+    assert all(torch.equal(p, given[name]) for name, p in held.model.named_parameters())
+    assert all(torch.equal(p, before[name]) for name, p in policy.model.named_parameters())
+    del given["lm_head.weight"]
+    with pytest.raises(TrainingError):
+        policy.holding(given)

@@ -18,6 +18,7 @@ OTHER = dict(
     schedule="linear", warmup=3, clip=2.0, temperature=0.7, kl=0.1, clip_low=0.1, clip_high=0.3, mix=(Part("addition", 1.0),),
     data_seed_offset=1, snapshots=5, base=None, sizes=(("high", 9),), optimizer="sgd", data="off_policy", storage="bf16",
     mask="low", mask_fraction=0.3, rotate=True, matrices=Matrices("muon", 0.1), spectrum="held",
+    keeps="second_moments",
 )  # fmt: skip
 
 
@@ -126,6 +127,9 @@ def test_a_task_of_another_version_changes_the_key(monkeypatch):
         (dict(spectrum="frozen"), "its spectrum 'frozen' is not known; use None, held, only, only_full_steps"),
         (dict(spectrum="held", storage="bf16"), "a spectrum is projected on in fp32, and without a mask"),
         (dict(spectrum="only", mask="low"), "a spectrum is projected on in fp32, and without a mask"),
+        (dict(keeps="gradients"), "its keeps 'gradients' is not known; use None, second_moments"),
+        (dict(keeps="second_moments", optimizer="sgd"), "second moments of every weight are those of Adam on all of them"),
+        (dict(keeps="second_moments", mask="low"), "second moments of every weight are those of Adam on all of them"),
         (dict(rotate=True, base=None), "there is no run of a tiny base to rotate"),
         (dict(rotate=True, base=MODEL), "there is no run of a tiny base to rotate"),
         (dict(loss="grpo", group=5), "16 completions do not divide into groups of 5"),

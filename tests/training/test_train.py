@@ -212,3 +212,33 @@ def test_rounded_weights_lie_on_the_bf16_grid():
 def test_weights_of_another_architecture_are_refused():
     with pytest.raises(TrainingError, match="another architecture"):
         train.load_weights(tiny.build(0).model, {"lm_head.weight": torch.zeros(3, 3)})
+
+
+def test_second_moments_are_adams_own(cache_folder, few_steps, no_evaluation, monkeypatch):
+    """Truth: v <- b2 v + (1 - b2) g^2 by hand, over the gradients that the optimizer was given."""
+    seen = {}
+    step = torch.optim.AdamW.step
+
+    def remembering(self, *args):
+        for group in self.param_groups:
+            for at, p in enumerate(group["params"]):
+                seen.setdefault(at, []).append(p.grad.clone())
+        return step(self, *args)
+
+    base = run("pretrain_three")
+    monkeypatch.setattr(torch.optim.AdamW, "step", remembering)
+    kept = run("sft_reversal")
+    monkeypatch.undo()
+    moments = kept.second_moments()
+    assert moments.keys() == base.weights().keys() and len(seen[0]) == 4
+    for at, (name, _) in enumerate(tiny.build(0).model.named_parameters()):
+        v = torch.zeros_like(moments[name])
+        for g in seen[at]:
+            v = 0.999 * v + 0.001 * g.square()
+        assert torch.allclose(moments[name], v, rtol=1e-4, atol=0.0)
+
+
+def test_second_moments_that_were_not_kept_are_one_sentence(trained):
+    assert trained["sft"].recipe["keeps"] is None and "second_moments.safetensors" not in trained["sft"].manifest["files"]
+    with pytest.raises(TrainingError, match="The recipe of sft keeps no second moments"):
+        trained["sft"].second_moments()
