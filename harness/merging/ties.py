@@ -8,6 +8,8 @@ Trap: TIES' own code trims over all parameters together (scope "model"), mergeki
 default).
 Trap: where the sum is exactly 0 no sign is elected and nothing is added. The paper's code takes the majority of the tensor
 there, mergekit plus, so that opposite experts come out as W0 + |tau|.
+Trap: updates of bf16 weights lie on a grid, and 13-16 % of their entries exactly at the threshold (64 x
+96, relative size 1e-2). All are kept here, so that .27-.29 survive at density .2; mergekit fills the count in any order.
 Trap: mergekit 0.1.5 rescales DARE's rest to the l1 norm that the update had, not by 1 / (1 - p).
 """
 
