@@ -14,8 +14,7 @@ from harness.errors import ModelError, SpecError
 OK, STOPPED = 0, 130
 METHODS = """\
 Methods: mean, task-arithmetic, ties, dare, slerp, karcher, model-stock, fisher, regmean, knots, tsv-m, iso-c, iso-cts, ram,
-ram-plus, ota,
-orthomerge, iso, iso-scaled, iso-subspace. `harness merge --method NAME --help-method` tells the formula and options of one."""
+ram-plus, ota, orthomerge, iso, iso-scaled, iso-subspace. `harness merge --method NAME --help-method` tells the formula and options of one."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

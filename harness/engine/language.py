@@ -51,8 +51,8 @@ class LanguageRuns:
         run = self.run(arm)
         if any(arm is each for each in self._trained):
             return run.curve()[run.run.steps[-1]].loss
-        model = run.model()
+        model, tuned = run.model(), arm.tuned()
         with torch.no_grad():
             for name, parameter in projections(dict(model.named_parameters())).items():
-                parameter.copy_(arm.tuned()[name])
+                parameter.copy_(tuned[name])
         return run.held_out(model).loss

@@ -46,7 +46,8 @@ def test_a_wrong_group_says_what_is_wrong(change, says):
 
 
 def test_vectors_may_decay_in_a_group_with_iso():
-    IsoOptimizer([torch.nn.Parameter(torch.zeros(4))], weight_decay=0.1, iso=Isospectral())
+    optimizer = IsoOptimizer([torch.nn.Parameter(torch.zeros(4))], weight_decay=0.1, iso=Isospectral())
+    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1]
 
 
 def test_complex_parameters_are_refused():
