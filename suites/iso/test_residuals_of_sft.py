@@ -2,7 +2,7 @@
 
 import harness as h
 from suites.iso.paper import PAPER, RESIDUALS
-from suites.iso.test_residuals import CHANCE, HALF
+from suites.iso.test_residuals import CHANCE, HALF, LESS, LESS_BY_ISO, MARGIN
 
 
 @PAPER.claim(
@@ -22,14 +22,16 @@ def test_remix_leaves_chance_of_sft(sft):
 
 @PAPER.claim(
     "left-leaves-less-than-of-noise-sft",
-    says="The base's leading half of left directions explains more of SFT's update than of isotropic noise",
+    says="The base's leading half of left directions leaves over .01 less of SFT's update than of isotropic noise",
     source="as quoted: left-preserving leaves 45 %; sheet peft_merge 3.5, fact 3: leading left directions hold 4 times chance",
     metric="u_left at half of the directions over its isotropic value, median matrix",
-    bound=h.below(1.0, on="log"),
+    bound=LESS,
     null="isotropic",
     plant="principal_block",
     expect={"tiny": "supported"},
     family=RESIDUALS,
+    version=2,
+    why=MARGIN,
 )
 def test_left_leaves_less_of_sft(sft):
     return h.unexplained_excess(sft, "left", fraction=HALF)
@@ -37,14 +39,16 @@ def test_left_leaves_less_of_sft(sft):
 
 @PAPER.claim(
     "right-leaves-less-than-of-noise-sft",
-    says="The base's leading half of right directions explains more of SFT's update than of isotropic noise",
+    says="The base's leading half of right directions leaves over .01 less of SFT's update than of isotropic noise",
     source="as quoted: right-preserving leaves 42 %; peft_merge 3.5, fact 3: leading right directions hold 5 times chance",
     metric="u_right at half of the directions over its isotropic value, median matrix",
-    bound=h.below(1.0, on="log"),
+    bound=LESS,
     null="isotropic",
     plant="principal_block",
     expect={"tiny": "supported"},
     family=RESIDUALS,
+    version=2,
+    why=MARGIN,
 )
 def test_right_leaves_less_of_sft(sft):
     return h.unexplained_excess(sft, "right", fraction=HALF)
@@ -52,14 +56,16 @@ def test_right_leaves_less_of_sft(sft):
 
 @PAPER.claim(
     "isospectral-leaves-less-than-of-noise-sft",
-    says="The isospectral family explains SFT's update better than it explains isotropic noise",
+    says="The isospectral family leaves over .12 less of SFT's update than of isotropic noise",
     source="the control of isospectral-leaves-less-than-of-noise; as quoted SFT has 35 %, ten times noise",
     metric="u_iso = |sigma(W) - sigma(W0)| / |D| over 1 / sqrt(max(m, n)), median matrix",
-    bound=h.below(1.0, on="log"),
+    bound=LESS_BY_ISO,
     null="isotropic",
     plant="tilt",
     expect={"tiny": "open"},
     family=RESIDUALS,
+    version=2,
+    why=MARGIN,
 )
 def test_isospectral_leaves_less_of_sft(sft):
     return h.unexplained_excess(sft, "iso")

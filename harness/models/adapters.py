@@ -1,0 +1,134 @@
+"""Adapters as data: which tuner, at which rank, on which layers, and what is known of every tuner. No torch, no peft.
+
+An `Adaptation` is what a recipe holds. A `Tuner` is a row of TUNERS: how peft (or harness.models.tuners) builds it, what it
+needs before it can be built, whether it starts as the identity, whether its update is a matrix that can be merged, and
+its reach: what the update W1 - W0 can be, with W0 = U S V^T.
+
+    any          any matrix of rank <= r
+    left         any rank, W1 = Q W0 or a row scaling: what changes stands on the left
+    right        W1 = W0 Q, Q orthogonal: singular values and left frame stay
+    core         inside the leading r x r block: U_r M V_r^T
+    spectrum     the singular values alone, frames stay
+    minor        one side fixed in the trailing r directions
+    principal    starts in the leading r directions, free to leave them
+    complement   outside the leading r directions on both sides
+    subspace     one side fixed in a subspace that is drawn or read from data
+    full         full rank, in a structure of its own
+    none         no update of a matrix at all
+
+Source: peft 0.21; measured reaches in the sheet peft_merge 1.3 - 1.6.
+Trap: equal rates are not equal steps. One step of PiSSA, LoRA and MiLoRA is 13 : 4 : 1; see `Adaptation.matches`.
+Trap: use_qalora off GPTQ is plain LoRA without a word; OFT's default rotation is only nearly orthogonal.
+"""
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from harness.errors import SpecError
+
+PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+REACHES = ("any", "left", "right", "core", "spectrum", "minor", "principal", "complement", "subspace", "full", "none")
+NEEDS = (None, "calibration", "gradient", "activations", "quantised")
+"""What is run before a tuner is built: passes over sequences one at a time, one backward pass, passes once it is in place, or
+a base in 4 bits."""
+
+OPTIMIZERS = (None, "loraplus", "lorafa", "riemannian")
+"""peft's optimizers for factors; None is the recipe's own."""
+
+Value = bool | int | float | str | None | tuple
+
+
+@dataclass(frozen=True)
+class Tuner:
+    """One way of putting trainable parameters beside frozen ones.
+
+    Attributes:
+        config: class of peft's config, or "" where harness.models.tuners builds it.
+        reach: what the update can be, a word of REACHES.
+        rank: the config's argument that is the rank; None where it has none.
+        alpha: its argument that is the scaling's numerator; None likewise.
+        arguments: its other arguments, as (name, value) pairs. A value ("Class", pairs) is a config of that class of peft.
+        needs: what must be run first, of NEEDS.
+        identity: whether the model computes the same before the first step.
+        merges: whether the update is a matrix.
+        exact: whether the reach holds to rounding, and not only nearly or at the start.
+        frozen: parts of the names of parameters of its own that do not train.
+        why: where it cannot be trained or merged here, a clause that says why.
+        trains: whether an arm can train it here at all.
+    """
+
+    config: str
+    reach: str
+    rank: str | None = "r"
+    alpha: str | None = None
+    arguments: tuple[tuple[str, Value], ...] = ()
+    needs: str | None = None
+    identity: bool = True
+    merges: bool = True
+    exact: bool = True
+    frozen: tuple[str, ...] = ()
+    why: str = ""
+    trains: bool = True
+
+
+def _lora(reach: str = "any", *, needs: str | None = None, identity: bool = True, exact: bool = True,
+          frozen: tuple[str, ...] = (), **arguments: Value) -> Tuner:  # fmt: skip
+    return Tuner("LoraConfig", reach, "r", "lora_alpha", tuple(arguments.items()), needs, identity, exact=exact, frozen=frozen)
+
+
+TUNERS = MappingProxyType({
+    "lora": _lora(),
+    "pissa": _lora("principal", init_lora_weights="pissa", exact=False),
+    "lora_frozen_a": _lora("subspace", frozen=("lora_A",)),
+    "oft": Tuner("OFTConfig", "right", rank=None, arguments=(("oft_block_size", 16), ("use_cayley_neumann", False))),
+})  # fmt: skip
+"""Every tuner by the name that an adaptation gives."""
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What a recipe puts on its base before the first step; all else is frozen.
+
+    Attributes:
+        tuner: name in TUNERS.
+        rank: of the update, where the tuner has one.
+        alpha: numerator of its scaling alpha / r, where it has one.
+        targets: ends of the names of the linear layers that get one.
+        settings: further arguments of the tuner's config, or others than TUNERS has, as (name, value) pairs.
+        seed: of what is drawn at the start; None draws it by the run's seed, so that two runs share no factor.
+        matches: arm whose first update's norm the rate is scaled to, of the same base, data and seed; None scales nothing.
+        optimizer: of OPTIMIZERS.
+
+    Raises:
+        SpecError: an unknown name, a rank below 1, or a tuner that cannot be trained here.
+    """
+
+    tuner: str
+    rank: int = 8
+    alpha: float = 16.0
+    targets: tuple[str, ...] = PROJECTIONS
+    settings: tuple[tuple[str, Value], ...] = field(default=())
+    seed: int | None = None
+    matches: str | None = None
+    optimizer: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.tuner not in TUNERS:
+            raise SpecError(f"There is no tuner {self.tuner!r}; use one of {', '.join(TUNERS)}.")
+        found = TUNERS[self.tuner]
+        if not found.trains:
+            raise SpecError(f"An arm cannot train {self.tuner}: {found.why}.")
+        if self.rank < 1:
+            raise SpecError(f"A rank of {self.rank} is no rank; give 1 or more.")
+        if not self.targets:
+            raise SpecError("An adapter needs the names of the layers that it is put on.")
+        if self.optimizer not in OPTIMIZERS:
+            raise SpecError(f"Optimizer {self.optimizer!r} of an adapter is not known; use {', '.join(map(str, OPTIMIZERS))}.")
+        if self.optimizer and found.config != "LoraConfig":
+            raise SpecError(f"{self.optimizer} steps the factors of LoRA; {self.tuner} has none.")
+
+    @property
+    def row(self) -> Tuner:
+        """What is known of its tuner."""
+        return TUNERS[self.tuner]
