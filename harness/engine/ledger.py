@@ -15,7 +15,7 @@ from harness.engine import judging, provenance
 from harness.engine.own import Own
 from harness.report import terminal
 from harness.store import compare, schema, writer
-from harness.training.recipes import LOOP_VERSION
+from harness.training.recipe import LOOP_VERSION
 
 
 class Ledger:

@@ -22,69 +22,14 @@ Trap: use_qalora off GPTQ is plain LoRA without a word; OFT's default rotation i
 """
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from harness.errors import SpecError
+from harness.models.tuner_table import REACHES, TUNERS, Tuner, Value
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
-REACHES = ("any", "left", "right", "core", "spectrum", "minor", "principal", "complement", "subspace", "full", "none")
-NEEDS = (None, "calibration", "gradient", "activations", "quantised")
-"""What is run before a tuner is built: passes over sequences one at a time, one backward pass, passes once it is in place, or
-a base in 4 bits."""
-
 OPTIMIZERS = (None, "loraplus", "lorafa", "riemannian")
 """peft's optimizers for factors; None is the recipe's own."""
-
-Value = bool | int | float | str | None | tuple
-
-
-@dataclass(frozen=True)
-class Tuner:
-    """One way of putting trainable parameters beside frozen ones.
-
-    Attributes:
-        config: class of peft's config, or "" where harness.models.tuners builds it.
-        reach: what the update can be, a word of REACHES.
-        rank: the config's argument that is the rank; None where it has none.
-        alpha: its argument that is the scaling's numerator; None likewise.
-        arguments: its other arguments, as (name, value) pairs. A value ("Class", pairs) is a config of that class of peft.
-        needs: what must be run first, of NEEDS.
-        identity: whether the model computes the same before the first step.
-        merges: whether the update is a matrix.
-        exact: whether the reach holds to rounding, and not only nearly or at the start.
-        frozen: parts of the names of parameters of its own that do not train.
-        why: where it cannot be trained or merged here, a clause that says why.
-        trains: whether an arm can train it here at all.
-    """
-
-    config: str
-    reach: str
-    rank: str | None = "r"
-    alpha: str | None = None
-    arguments: tuple[tuple[str, Value], ...] = ()
-    needs: str | None = None
-    identity: bool = True
-    merges: bool = True
-    exact: bool = True
-    frozen: tuple[str, ...] = ()
-    why: str = ""
-    trains: bool = True
-
-
-def _lora(reach: str = "any", *, needs: str | None = None, identity: bool = True, exact: bool = True,
-          frozen: tuple[str, ...] = (), **arguments: Value) -> Tuner:  # fmt: skip
-    return Tuner("LoraConfig", reach, "r", "lora_alpha", tuple(arguments.items()), needs, identity, exact=exact, frozen=frozen)
-
-
-TUNERS = MappingProxyType({
-    "lora": _lora(),
-    "pissa": _lora("principal", init_lora_weights="pissa", exact=False),
-    "lora_frozen_a": _lora("subspace", frozen=("lora_A",)),
-    "oft": Tuner("OFTConfig", "right", rank=None, arguments=(("oft_block_size", 16), ("use_cayley_neumann", False))),
-})  # fmt: skip
-"""Every tuner by the name that an adaptation gives."""
-
 
 @dataclass(frozen=True)
 class Adaptation:
@@ -129,6 +74,20 @@ class Adaptation:
             raise SpecError(f"{self.optimizer} steps the factors of LoRA; {self.tuner} has none.")
 
     @property
+    def merges(self) -> bool:
+        """Whether its update is a matrix."""
+        return self.row.merges
+
+    @property
     def row(self) -> Tuner:
         """What is known of its tuner."""
         return TUNERS[self.tuner]
+
+    @classmethod
+    def stored(cls, fields: dict) -> "Adaptation":
+        """The adaptation out of a manifest, where tuples became lists."""
+        return cls(**{name: _tuples(value) for name, value in fields.items()})
+
+
+def _tuples(value: object) -> object:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

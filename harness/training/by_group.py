@@ -2,7 +2,7 @@
 
     group 0    the matrices: AdamW, Muon, an isospectral method, or a preset of harness.optimizers with the recipe's betas;
                none where they are frozen
-    last       embeddings, head and norms: AdamW, as in every arm of the bench
+    last       embeddings, head and norms: AdamW, as in every arm of the bench; frozen where tasks are learned in turn
 
 Trap: a frozen matrix with a gradient would still count in the norm that clips all others, so it asks for none.
 Trap: an isospectral method has no weight decay to offer its matrices: a recipe that decays is refused.
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from harness.training.methods import ISOSPECTRAL
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 from harness.training.runs import projections
 
 COUNTERS = ("step", "refreshes", "shape")
@@ -54,6 +54,9 @@ def build(recipe: Recipe, model: nn.Module, seed: int) -> torch.optim.Optimizer:
     others = {id(p) for p in named.values()} - {id(p) for p in matrices}
     rest: dict[str, Any] = {"params": [p for p in named.values() if id(p) in others], "lr": recipe.lr}
     own: dict[str, Any] = {"params": matrices, "lr": apart.lr}
+    if recipe.continual:
+        for p in rest["params"]:
+            p.requires_grad_(False)
     common = dict(betas=recipe.betas, eps=recipe.eps, weight_decay=recipe.weight_decay, fused=True)
     if apart.method == "adamw":
         return torch.optim.AdamW([own, rest], **common)

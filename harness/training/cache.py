@@ -22,7 +22,7 @@ from harness.errors import SpecError, TrainingError
 from harness.models import scales
 from harness.models.paths import cache_dir
 from harness.training import recipes, runs
-from harness.training.recipes import MODEL, Recipe
+from harness.training.recipe import MODEL, Recipe
 from harness.training.runs import Diverged, Run
 
 Progress = Callable[[dict], None]

@@ -21,7 +21,7 @@ from torch.nn import functional
 from harness.tasks import corpus
 from harness.tasks.corpus import Split
 from harness.training.loop import Objective, StepLoss
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

@@ -21,7 +21,7 @@ from harness.errors import TrainingError
 from harness.tasks.corpus import Split
 from harness.training import lm
 from harness.training.lm import Batch, HeldOut
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 from harness.training.runs import Run, projections
 
 if TYPE_CHECKING:

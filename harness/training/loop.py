@@ -5,14 +5,14 @@ accident lives here once. A row of the log:
 
     step, loss, reward, kl    of the batch, before the step's update; reward and kl are None for cross-entropy
     grad_norm                 before clipping
-    update_norm               |theta - theta_0|_F over the projections, after the step
+    update_norm               |theta - theta_0|_F over the projections, after the step; of a real model's adapters where it is kept
     lr, seconds               learning rate used (where the matrices have one of their own: of all else); wall time since start
 """
 
 import math
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -21,8 +21,11 @@ from harness.errors import TrainingError
 from harness.interventions.storage import round_parameters
 from harness.training import optimizers
 from harness.training.compressed import dense
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 from harness.training.runs import Diverged, projections
+
+if TYPE_CHECKING:
+    from harness.models.tuners import Adapted
 
 PROGRESS_S = 2.0
 NO_SIGNAL_STEPS = 20
@@ -78,6 +81,8 @@ def run_loop(
     snapshot: Callable[[int], None],
     progress: Callable[[dict], None] | None = None,
     finished: Callable[[torch.optim.Optimizer], None] | None = None,
+    adapted: "Adapted | None" = None,
+    norms: bool = True,
 ) -> list[dict]:
     """Carry out a recipe on the model, in place.
 
@@ -88,6 +93,8 @@ def run_loop(
         snapshot: called with the step whose weights are to be kept, 0 included.
         progress: called at most every 2 s and at the end with name, step, steps, reward, loss, seconds_left.
         finished: called with the optimizer after the last step.
+        adapted: what is on the model, where adapters are: they alone are stepped, and read merged.
+        norms: whether update_norm is found after every step; else after those that are kept, and None between.
 
     Returns:
         The log, a row per step.
@@ -96,17 +103,18 @@ def run_loop(
         Diverged: loss, gradient or update is not finite.
         TrainingError: the reward was all 0 or all 1 at each of the first steps.
     """
-    optimizer = optimizers.build(recipe, model, name["seed"])  # it may freeze what the recipe holds
+    matrices = adapted.matrices if adapted else lambda: _matrices(model)
+    optimizer = optimizers.build(recipe, model, name["seed"], adapted)  # it may freeze what the recipe holds
     parameters = [p for p in model.parameters() if p.requires_grad]
     ratios = [group["lr"] / recipe.lr if recipe.lr else 1.0 for group in optimizer.param_groups]
     rounding = torch.Generator(parameters[0].device).manual_seed(name["seed"])
-    start = [p.detach().clone() for p in _matrices(model)]
+    start = [p.detach().clone() for p in matrices()]
     keep, log, began, told = set(kept_steps(recipe)), [], time.perf_counter(), 0.0
     snapshot(0)
     for step in range(1, recipe.steps + 1):
         found = objective(step)
         optimizer.zero_grad()
-        found.loss.backward()
+        (found.loss if adapted is None else adapted.penalised(found.loss)).backward()
         grad_norm = nn.utils.clip_grad_norm_(parameters, recipe.clip).item()
         loss = found.loss.item()
         _check_finite(name, step, {"loss": loss, "gradient norm": grad_norm})
@@ -115,8 +123,10 @@ def run_loop(
             group["lr"] = lr * ratio
         optimizer.step()
         round_parameters(parameters, recipe.storage, rounding)
-        update_norm = _distance(_matrices(model), start)
-        _check_finite(name, step, {"update norm": update_norm})
+        if adapted:
+            adapted.after_step(step)
+        update_norm = _distance(matrices(), start) if norms or step in keep else None
+        _check_finite(name, step, {"update norm": update_norm or 0.0})
         seconds = time.perf_counter() - began
         log.append(
             dict(step=step, loss=loss, reward=found.reward, kl=found.kl, grad_norm=grad_norm,

@@ -8,19 +8,24 @@ Source: Kingma & Ba 1412.6980, Loshchilov & Hutter 1711.05101.
 Trap: at weight decay 0 adam is adamw, bit for bit: an arm that is to differ from its adamw twin must decay.
 """
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import nn
 
 from harness.interventions.sparse_mask import restrict, sparse_masks
 from harness.interventions.spectrum_training import constrain
 from harness.training import by_group
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 from harness.training.runs import projections
+
+if TYPE_CHECKING:
+    from harness.models.tuners import Adapted
 
 MOMENTUM = 0.9
 
 
-def build(recipe: Recipe, model: nn.Module, seed: int) -> torch.optim.Optimizer:
+def build(recipe: Recipe, model: nn.Module, seed: int, adapted: "Adapted | None" = None) -> torch.optim.Optimizer:
     """A fresh optimizer of the model's parameters; the loop sets its learning rate anew at every step.
 
     Where the recipe steps its matrices apart, they are a parameter group of their own (by_group.py). Where it has a mask, the
@@ -30,7 +35,14 @@ def build(recipe: Recipe, model: nn.Module, seed: int) -> torch.optim.Optimizer:
     Args:
         recipe: names the optimizer, its settings and the mask.
         seed: of the run; draws the entries where a mask is larger than the recipe's fraction.
+        adapted: adapters on the model, which alone are stepped then.
     """
+    if adapted and recipe.adapter.optimizer:
+        from harness.models.tuners.optimizers import build as of_factors
+
+        return of_factors(adapted, lr=recipe.lr, betas=recipe.betas, eps=recipe.eps, weight_decay=recipe.weight_decay)
+    if adapted:
+        return _named(recipe, list(adapted.trainable().values()))
     if recipe.matrices:
         optimizer = by_group.build(recipe, model, seed)
     else:

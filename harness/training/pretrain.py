@@ -17,7 +17,7 @@ from harness.tasks.base import Problem, Task
 from harness.tasks.formats import answer_alone
 from harness.training import data
 from harness.training.loop import Objective, StepLoss
-from harness.training.recipes import Part, Recipe
+from harness.training.recipe import Part, Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

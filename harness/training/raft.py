@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from harness.training.loop import Objective, StepLoss
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 from harness.training.rlvr import collector
 
 if TYPE_CHECKING:

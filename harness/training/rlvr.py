@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from harness.tasks.base import Problem, Task
 from harness.training import data, grpo
 from harness.training.loop import Objective, StepLoss
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 from harness.training.sampler import Rollout, completion_logps, sample
 
 if TYPE_CHECKING:

@@ -4,6 +4,8 @@
     <key>/log.json                      one row per step
     <key>/weights-000100.safetensors    every parameter, fp32, after 100 steps; of a real model at steps between, the judged
                                         matrices alone, and nothing at step 0, which lies in the model's own folder
+    <key>/adapter-000100.safetensors    of a run with adapters, in the place of weights: what trained, kilobytes; read merged
+    <key>/adapter-fixed.safetensors     what of the adapters does not train
     <key>/second_moments.safetensors    Adam's exp_avg_sq of every parameter at the end, where the recipe keeps them
     <key>.diverged.json                 instead of a folder: the run diverged, and the sentence that says so
 
@@ -23,12 +25,14 @@ from harness.errors import TrainingError
 if TYPE_CHECKING:
     from harness.interventions.heads import HeadMap
     from harness.models.handle import Handle
+    from harness.models.tuners import Adapted
     from harness.spectra import Change
     from torch import Tensor
 
 MANIFEST = "manifest.json"
 LOG = "log.json"
 MOMENTS = "second_moments.safetensors"
+FIXED = "adapter-fixed.safetensors"
 
 
 class Diverged(TrainingError):
@@ -46,6 +50,11 @@ def unwritable(folder: Path, error: OSError) -> TrainingError:
 def weights_name(step: int) -> str:
     """File that holds the weights after this many steps."""
     return f"weights-{step:06d}.safetensors"
+
+
+def adapter_name(step: int) -> str:
+    """File that holds what trained of the adapters after this many steps."""
+    return f"adapter-{step:06d}.safetensors"
 
 
 @dataclass(frozen=True)
@@ -73,6 +82,11 @@ class Run:
     def steps(self) -> tuple[int, ...]:
         """Steps whose weights were kept, rising; the first is 0."""
         return tuple(self.manifest["steps"])
+
+    @property
+    def adapter(self) -> dict[str, Any] | None:
+        """The adaptation as a plain dict, where the run trained adapters; its update is read merged, in the base's frame."""
+        return self.recipe.get("adapter")
 
     @property
     def root(self) -> str | None:
@@ -122,6 +136,8 @@ class Run:
         if self.root and kept == 0:
             checkpoint = self._real().checkpoint()
             return {name: tensor.float() for name, tensor in checkpoint.read(list(checkpoint.shapes))}
+        if self.adapter:
+            return self._merged(kept)
         return self._read(kept, lambda name: True)
 
     def matrices(self, step: int = -1) -> "dict[str, Tensor]":
@@ -134,7 +150,8 @@ class Run:
         first = self._real().matrices()
         if kept == 0:
             return first
-        return projections(self._read(kept, lambda tensor: short_name(tensor) in first))
+        wanted = lambda tensor: short_name(tensor) in first  # noqa: E731
+        return projections(self._merged(kept, wanted) if self.adapter else self._read(kept, wanted))
 
     def second_moments(self) -> "dict[str, Tensor]":
         """Adam's exp_avg_sq after the last step, by parameter name, fp32: an average of squared gradients, after clipping.
@@ -157,6 +174,30 @@ class Run:
         from harness.models.handle import Handle
 
         return Handle(scales.get(self.scale))
+
+    def adapter_tensors(self, step: int = -1) -> "dict[str, Tensor]":
+        """What trained of the adapters at a step, by its name in the wrapped model.
+
+        Raises:
+            TrainingError: the run has none, or the file cannot be read.
+        """
+        if not self.adapter:
+            raise TrainingError(f"Run {self.key} ({self.arm}) trained no adapters.")
+        return self._open(adapter_name(self._kept(step)), lambda name: True)
+
+    def _merged(self, step: int, wanted: Callable[[str], bool] = lambda name: True) -> "dict[str, Tensor]":
+        from harness.training import adapted
+
+        if step == 0:
+            return {name: w for name, w in adapted.base_weights(self).items() if wanted(name)}
+        self._reader.load(self.adapter_tensors(step))
+        return self._reader.weights(wanted)
+
+    @cached_property
+    def _reader(self) -> "Adapted":
+        from harness.training import adapted
+
+        return adapted.reader(self, lambda file: self._open(file, lambda name: True))
 
     def _read(self, step: int, wanted: Callable[[str], bool]) -> "dict[str, Tensor]":
         return self._open(weights_name(step), wanted)

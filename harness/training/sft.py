@@ -13,7 +13,7 @@ from torch import nn
 from harness.training import data
 from harness.training.loop import Objective, StepLoss
 from harness.training.pretrain import cross_entropy
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase

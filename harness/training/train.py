@@ -8,7 +8,7 @@ import json
 import platform
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,12 @@ from harness.errors import TrainingError
 from harness.models import scales, weights
 from harness.models.load import load
 from harness.tasks.base import Task
-from harness.training import by_group, compressed, lm, pretrain, raft, rlvr, sft
+from harness.training import adapted as adapters
+from harness.training import by_group, compressed, lm, pretrain, raft, recipes, rlvr, sft
 from harness.training.loop import kept_steps, run_loop
-from harness.training.recipes import LOOP_VERSION, MODEL, Recipe
+from harness.training.recipe import LOOP_VERSION, MODEL, Recipe
 from harness.training.rotated import head_map
-from harness.training.runs import LOG, MANIFEST, MOMENTS, Run, weights_name, write_file
+from harness.training.runs import FIXED, LOG, MANIFEST, MOMENTS, Run, adapter_name, weights_name, write_file
 
 if TYPE_CHECKING:
     from harness.training.cache import Request
@@ -54,11 +55,14 @@ def train(
     real, fresh = recipe.base == MODEL, recipe.base is None
     if real == (scale.source == "config"):
         raise TrainingError(f"The recipe of {request.arm} starts from {recipe.base or 'nothing'}: scale {scale.name!r} cannot.")
-    first = _first(recipe, base, request.seed)
+    first = first_weights(recipe.rotate, base, request.seed)
     model, tokenizer = with_weights(request.scale, request.seed, first)
     model.to(device)
     kinds = compressed.compress(model, recipe.compress, request.seed) if recipe.compress else None
-    objective = _objective(recipe)(model, tokenizer, recipe, request.seed)
+    match = _matched(recipe, request, model, tokenizer)
+    recipe = replace(recipe, lr=match.lr) if match else recipe
+    objective = _objective(recipe)(model, tokenizer, recipe, request.seed)  # before adapters: the base of the KL is the base
+    adapted = adapters.put_on(model, recipe, tokenizer, request.seed) if recipe.adapter else None
     name = {"arm": request.arm, "seed": request.seed, "scale": request.scale}
     tasks, kept, by_step = evaluated_tasks(request), kept_steps(recipe), {}
     curve: list[dict[str, float]] = []
@@ -66,9 +70,11 @@ def train(
     judged = set(_judged(model, scale.judged_layers)) if real else None
 
     def keep(step: int) -> None:
-        if step == recipe.steps and fresh and not recipe.lm:
+        if step == recipe.steps and fresh and not (recipe.lm or adapted):
             return  # rounded first
-        if not (real and step == 0):
+        if adapted:
+            _write_adapter(adapted, folder, step)
+        elif not (real and step == 0):
             _write_weights(model, folder, step, judged if step < recipe.steps else None)
         by_step[step] = score(model, step)
 
@@ -86,15 +92,21 @@ def train(
         if recipe.keeps:
             _write_moments(optimizer, model, folder)
 
-    log = run_loop(model, recipe, objective, name=name, progress=progress, snapshot=keep, finished=finished)
-    if fresh and not recipe.lm:  # as released: what arms start from lies on the bf16 grid, and bf16 shows no rounding as a change
+    log = run_loop(
+        model, recipe, objective, name=name, progress=progress, snapshot=keep, finished=finished, adapted=adapted,
+        norms=not (real and adapted),
+    )  # fmt: skip
+    if adapted:  # what comes is asked of the weights that it stands for
+        model, _ = with_weights(request.scale, request.seed, adapted.weights())
+        model.to(device)
+    elif fresh and not recipe.lm:  # as released: what arms start from lies on the bf16 grid, and bf16 shows no rounding as a change
         model, fresh = rounded(model), False
         keep(recipe.steps)
     trained_s = time.perf_counter() - started
     manifest = {
         "key": request.key,
         **name,
-        "recipe": asdict(recipe),
+        "recipe": asdict(request.recipe),
         "base": base.key if base else None,
         "root": scale.model_id if real else None,
         "loop_version": LOOP_VERSION,
@@ -105,6 +117,7 @@ def train(
         "capability_bf16": score(rounded(model)),
         **({"held_out": curve, "optimizer_state": remembered} if recipe.lm else {}),
         **({"compressed": kinds._asdict()} if kinds else {}),
+        **({"adapter": _about(adapted, match)} if adapted else {}),
         "device": device,
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
@@ -131,12 +144,25 @@ def with_weights(scale: str, seed: int, stored: dict[str, torch.Tensor] | None) 
     return found.model, found.tokenizer
 
 
-def _first(recipe: Recipe, base: Run | None, seed: int) -> dict[str, torch.Tensor] | None:
-    """The weights that a run starts from, where they are another run's."""
+def first_weights(rotate: bool, base: Run | None, seed: int) -> dict[str, torch.Tensor] | None:
+    """The weights that a run starts from, where they are another run's; rotated inside every head where it asks for that."""
     if base is None:
         return None
     first = base.weights()
-    return head_map(first, seed)(first) if recipe.rotate else first
+    return head_map(first, seed)(first) if rotate else first
+
+
+def _matched(recipe: Recipe, request: "Request", model: nn.Module, tokenizer: object) -> adapters.Matched | None:
+    if recipe.adapter is None or recipe.adapter.matches is None:
+        return None
+    other = recipes.get(recipe.adapter.matches, request.scale)
+    make = lambda probe, of: _objective(of)(probe, tokenizer, of, request.seed)  # noqa: E731
+    return adapters.matched(model, recipe, other, tokenizer, request.seed, make)
+
+
+def _about(adapted: "adapters.Adapted", match: adapters.Matched | None) -> dict[str, object]:
+    trained = sum(p.numel() for p in adapted.trainable().values())
+    return {"trainable": trained, **({"matched": match._asdict()} if match else {})}
 
 
 def _judged(model: nn.Module, layers: tuple[str, ...] | None) -> list[str]:
@@ -198,6 +224,13 @@ def _write_weights(model: nn.Module, folder: Path, step: int, only: set[str] | N
         if only is None or name in only
     }
     write_file(folder / weights_name(step), save(kept))
+
+
+def _write_adapter(adapted: "adapters.Adapted", folder: Path, step: int) -> None:
+    if step == 0:
+        fixed = {name: t.detach().to("cpu").clone().contiguous() for name, t in adapted.fixed().items()}
+        write_file(folder / FIXED, save(fixed))
+    write_file(folder / adapter_name(step), save(adapters.tensors(adapted)))
 
 
 def _write_moments(optimizer: torch.optim.Optimizer, model: nn.Module, folder: Path) -> None:

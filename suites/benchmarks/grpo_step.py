@@ -19,7 +19,7 @@ LR = 1e-6
 
 def recipe(task: str, batch: int, group: int, steps: int, **sizes: int):
     """GRPO as harness.training carries it out, without snapshots between."""
-    from harness.training.recipes import Recipe
+    from harness.training.recipe import Recipe
 
     return Recipe(
         arm="benchmark", task=task, sizes=tuple(sizes.items()), lr=LR, loss="grpo", snapshots=2,

@@ -9,7 +9,7 @@ from harness.tasks.base import Problem
 from harness.tasks.chain import Chain
 from harness.training import data
 from harness.training.pretrain import writer
-from harness.training.recipes import Part
+from harness.training.recipe import Part
 
 SUMS = registry.get("addition", high=49)
 

@@ -8,7 +8,7 @@ from harness.tasks import registry
 from harness.tasks.base import Problem, Task
 from harness.training import rlvr, sft
 from harness.training.loop import run_loop
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 
 
 @dataclasses.dataclass(frozen=True)

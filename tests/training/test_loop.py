@@ -6,7 +6,7 @@ import torch
 from harness.errors import TrainingError
 from harness.models import tiny
 from harness.training.loop import StepLoss, learning_rate, run_loop, snapshot_steps
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 from harness.training.runs import Diverged
 
 RECIPE = Recipe(arm="sft", task="addition", steps=6, batch=8, lr=1e-3, warmup=2, snapshots=4, weight_decay=0.1)

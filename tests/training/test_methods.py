@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 from harness.optimizers import preset
 from harness.training import methods, recipes
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 
 ADAMW = recipes.get("lm_adamw", "tiny")
 

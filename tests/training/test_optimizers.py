@@ -6,8 +6,8 @@ from harness.interventions.sparse_mask import MASKS
 from harness.interventions.spectrum_training import SPECTRA
 from harness.interventions.storage import STORAGES
 from harness.models import tiny
-from harness.training import optimizers, recipes
-from harness.training.recipes import Matrices, Recipe
+from harness.training import optimizers, recipe
+from harness.training.recipe import Matrices, Recipe
 from harness.training.runs import projections
 
 RECIPE = Recipe(arm="sft", task="addition", steps=3, batch=8, lr=0.1, base="pretrain")
@@ -56,7 +56,7 @@ def test_adam_without_decay_is_adamw_bit_for_bit():
     assert paths[0] == paths[1]
 
 
-@pytest.mark.parametrize("optimizer", recipes.OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", recipe.OPTIMIZERS)
 @pytest.mark.parametrize("mask", ["principal", "low"])
 def test_a_mask_lets_half_of_every_matrix_move_and_nothing_else(model, optimizer, mask):
     start = {name: p.detach().clone() for name, p in model.named_parameters()}
@@ -90,4 +90,4 @@ def test_a_spectrum_is_held_or_all_that_moves_of_every_matrix_and_all_else_train
 
 
 def test_the_names_in_recipes_are_those_of_the_interventions():
-    assert (recipes.STORAGES, recipes.MASKS, recipes.SPECTRA) == (STORAGES, MASKS, SPECTRA)
+    assert (recipe.STORAGES, recipe.MASKS, recipe.SPECTRA) == (STORAGES, MASKS, SPECTRA)

@@ -10,7 +10,7 @@ from harness.models.quiet import quiet_transformers
 from harness.models.scales import Scale
 from harness.training import cache, recipes, train
 from harness.training.cache import Request
-from harness.training.recipes import MODEL
+from harness.training.recipe import MODEL
 from safetensors.torch import load_file
 
 ARMS = ("sft", "rlvr", "sft_off")

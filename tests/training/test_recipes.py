@@ -6,11 +6,12 @@ import pytest
 from harness.errors import SpecError
 from harness.models import scales
 from harness.tasks import corpus
-from harness.training import recipes
+from harness.training import recipe, recipes
 from harness.training.cache import Request
 from harness.training.finetunes import Compression
 from harness.training.methods import LanguageModelling, Matrices
-from harness.training.recipes import MODEL, RECIPES, Part, Recipe
+from harness.training.recipe import MODEL, Part, Recipe
+from harness.training.recipes import RECIPES
 
 SFT = Recipe(arm="sft", task="addition", steps=10, batch=16, lr=1e-4, base="pretrain")
 OTHER = dict(
@@ -103,7 +104,7 @@ def test_cost_does_not_change_the_key():
 def test_scale_seed_base_and_loop_version_change_the_key(monkeypatch):
     keys = {SFT.key(*at) for at in [("tiny", 0, None), ("small", 0, None), ("tiny", 1, None), ("tiny", 0, "b")]}
     assert len(keys) == 4 and all(len(key) == 20 for key in keys)
-    monkeypatch.setattr(recipes, "LOOP_VERSION", recipes.LOOP_VERSION + 1)
+    monkeypatch.setattr(recipe, "LOOP_VERSION", recipe.LOOP_VERSION + 1)
     assert SFT.key("tiny", 0, None) not in keys
 
 

@@ -5,7 +5,7 @@ from dataclasses import fields, replace
 
 import pytest
 from harness.training import methods, recipes, rl_methods, tune
-from harness.training.recipes import Recipe
+from harness.training.recipe import Recipe
 
 RLVR = recipes.get("rlvr", "tiny")
 

@@ -8,7 +8,7 @@ named as in the bare model; an adapter's own as they are in the wrapped one.
 Trap: the products with the identity are exact, but an update far below the weight's rounding is lost in the sum with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -65,8 +65,11 @@ class Adapted:
             own[name].copy_(tensor)
 
     @torch.no_grad()
-    def weights(self) -> dict[str, Tensor]:
+    def weights(self, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Tensor]:
         """Every parameter of the bare model by its name there; of an adapted layer the matrix that it computes, (out, in).
+
+        Args:
+            wanted: names that are asked for.
 
         Raises:
             ModelError: the tuner's update is no matrix.
@@ -75,7 +78,7 @@ class Adapted:
             raise ModelError(f"The update of {self.how.tuner} is no matrix: {self.how.row.why}.")
         now = {name.replace(BASE, ""): p.detach() for name, p in self.model.named_parameters()}
         found = {}
-        for name in self._names:
+        for name in filter(wanted, self._names):
             path, _, leaf = name.rpartition(".")
             module = self.model.get_submodule(path)
             found[name] = computed(module) if leaf == "weight" and hasattr(module, "base_layer") and _linear(module) else now[name]
@@ -94,6 +97,11 @@ class Adapted:
     def penalty(self) -> Tensor | None:
         """What the tuner adds to the loss; None where it adds nothing."""
         return None
+
+    def penalised(self, loss: Tensor) -> Tensor:
+        """The loss with what the tuner adds to it."""
+        added = self.penalty()
+        return loss if added is None else loss + added
 
     def after_step(self, step: int) -> None:
         """What the tuner does between an optimizer's step and the next."""

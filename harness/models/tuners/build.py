@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from harness.errors import ModelError
+from harness.models.tuners import calibrate, noise, own
 from harness.models.tuners.adapted import Adapted
+from harness.models.tuners.arguments import config, wrapped
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -25,7 +27,9 @@ class Calibration(NamedTuple):
     targets: Tensor
 
 
-def adapt(model: nn.Module, how: "Adaptation", seed: int, calibration: Callable[[], Calibration] | None = None) -> Adapted:
+def adapt(
+    model: nn.Module, how: "Adaptation", seed: int, calibration: Callable[[], Calibration] | None = None, *, rebuild: bool = False
+) -> Adapted:
     """Put adapters on a model in place; all that is not theirs is frozen.
 
     Args:
@@ -33,26 +37,37 @@ def adapt(model: nn.Module, how: "Adaptation", seed: int, calibration: Callable[
         how: the tuner, its rank and where it goes.
         seed: of the run; draws what is drawn at the start, unless the adaptation has a seed of its own.
         calibration: gives the sequences, where the tuner needs some.
+        rebuild: whether trained and fixed tensors are to be loaded next, so that nothing needs to be calibrated.
 
     Raises:
         ModelError: no layer has a name that it targets, its rank is above a layer's smaller side, or it needs calibration
             and got none.
     """
-    layers = targeted(model, how)
-    row = how.row
-    if row.needs and calibration is None:
+    layers, row = targeted(model, how), how.row
+    if row.needs and calibration is None and not rebuild:
         raise ModelError(f"{how.tuner} needs {row.needs} before it is built: give sequences to calibrate it on.")
-    if row.rank and row.rank != "effective_rank":
+    if row.rank and row.bounded:
         smallest = min(min(layer.weight.shape) for layer in layers.values())
         if how.rank > smallest:
             raise ModelError(f"A rank of {how.rank} is above the smaller side, {smallest}, of a layer: give at most {smallest}.")
     names = [name for name, _ in model.named_parameters()]
+    drawn = seed if how.seed is None else how.seed
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed if how.seed is None else how.seed)
-        wrapper = _peft(model, how)
+        torch.manual_seed(drawn)
+        if not row.config:
+            wrapper = own.build(model, layers, how, _wrapped)
+        elif row.needs and not rebuild:
+            wrapper = calibrate.build(model, how, calibration(), lambda: config(how, drawn))
+        else:
+            wrapper = wrapped(model, config(how, drawn, plain=rebuild and row.keeps_start))
+    model.eval()  # what peft puts in begins in training mode
     adapted = Adapted(model, how, names, wrapper)
     for name, p in adapted.trainable().items():
         p.requires_grad_(not any(part in name for part in row.frozen))
+        if any(part in name for part in row.zeroed):
+            nn.init.zeros_(p)
+    if row.noisy:
+        noise.confine(adapted.layers(), drawn)
     return adapted
 
 
@@ -71,30 +86,7 @@ def targeted(model: nn.Module, how: "Adaptation") -> dict[str, nn.Linear]:
     return found
 
 
-def _peft(model: nn.Module, how: "Adaptation") -> nn.Module:
+def _wrapped(model: nn.Module, kind: str, **given: Any) -> nn.Module:
     import peft
 
-    config = getattr(peft, how.row.config)(**arguments(how))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
-        return peft.get_peft_model(model, config)
-
-
-def arguments(how: "Adaptation") -> dict[str, Any]:
-    """The arguments of peft's config."""
-    row = how.row
-    found: dict[str, Any] = {"target_modules": list(how.targets)}
-    if row.rank:
-        found[row.rank] = how.rank
-    if row.alpha:
-        found[row.alpha] = how.alpha
-    return found | {name: _value(value) for name, value in (dict(row.arguments) | dict(how.settings)).items()}
-
-
-def _value(value: "Value") -> Any:
-    """A pair of a class' name and its arguments is a config of peft's of that class."""
-    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], tuple):
-        import peft
-
-        return getattr(peft, value[0])(**dict(value[1]))
-    return list(value) if isinstance(value, tuple) else value
+    return wrapped(model, getattr(peft, kind)(**given))
