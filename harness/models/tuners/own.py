@@ -9,7 +9,8 @@
     lora_xs          dW = c U_r S_r R V_r^T, R of (r, r)
 
 Those with an A and a B are peft's LoRA layers with other numbers in them; the others are `Framed`. M and R start at zero.
-Source: MiLoRA 2406.09044; GeoRA 2601.09361; PeRL 2512.23165, its milora_plus; SVDiff 2303.11305; SVFT 2405.19597; LoRA-XS 2405.17604.
+Source: MiLoRA 2406.09044; GeoRA 2601.09361; PeRL 2512.23165, its milora_plus; SVDiff 2303.11305; SVFT 2405.19597;
+LoRA-XS 2405.17604.
 Trap: MiLoRA takes from a base in its own dtype: in bf16 what is taken lies below the rounding (suites/adapter_precision).
 Trap: a singular vector has a sign and near-equal ones mix. What is frozen is kept with the adapter, and what a base is reduced
 by is a product B A that no sign changes: a rebuilt adapter has the same weights.
@@ -205,11 +206,12 @@ def _core(layer: nn.Linear, how: "Adaptation") -> Framed:
 @torch.no_grad()
 def _reduce(layer: nn.Module, found: Triplets) -> None:
     """Factors of the triplets' matrix into peft's layer, and that matrix out of its base, in fp64 and rounded once."""
-    a, b, scaling, base = layer.lora_A["default"].weight, layer.lora_B["default"].weight, layer.scaling["default"], layer.base_layer
+    a, b, base = layer.lora_A["default"].weight, layer.lora_B["default"].weight, layer.base_layer.weight
+    scaling = layer.scaling["default"]
     root = (found.S / scaling).sqrt()
     a.copy_((found.V * root).T)
     b.copy_(found.U * root)
-    base.weight.copy_(base.weight.double() - scaling * (b.double() @ a.double()))
+    base.copy_(base.double() - scaling * (b.double() @ a.double()))
 
 
 @torch.no_grad()
