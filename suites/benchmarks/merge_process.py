@@ -14,6 +14,7 @@ Trap: with dtype bfloat16, as its examples have it, mergekit adds in bf16: anoth
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -39,7 +40,8 @@ class Spent(NamedTuple):
 
 
 def merged(way: str, method: str, folders: Folders, out: Path) -> Spent:
-    """Of a fresh process; "nothing" as the method imports and ends."""
+    """Of a fresh process; "nothing" as the method imports and ends. What was written before under that name goes."""
+    shutil.rmtree(out, ignore_errors=True)
     names = [way, method, *map(str, folders.all), str(out)]
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-m", "suites.benchmarks.merge_process", *names],
