@@ -1,35 +1,23 @@
-"""Adapters as data: which tuner, at which rank, on which layers, and what is known of every tuner. No torch, no peft.
+"""Adapters as data: which tuner, at which rank, on which layers. What is known of every tuner is in tuner_table.py. No torch.
 
-An `Adaptation` is what a recipe holds. A `Tuner` is a row of TUNERS: how peft (or harness.models.tuners) builds it, what it
-needs before it can be built, whether it starts as the identity, whether its update is a matrix that can be merged, and
-its reach: what the update W1 - W0 can be, with W0 = U S V^T.
+An `Adaptation` is what a recipe holds; harness.models.tuners puts it on a model.
 
-    any          any matrix of rank <= r
-    left         any rank, W1 = Q W0 or a row scaling: what changes stands on the left
-    right        W1 = W0 Q, Q orthogonal: singular values and left frame stay
-    core         inside the leading r x r block: U_r M V_r^T
-    spectrum     the singular values alone, frames stay
-    minor        one side fixed in the trailing r directions
-    principal    starts in the leading r directions, free to leave them
-    complement   outside the leading r directions on both sides
-    subspace     one side fixed in a subspace that is drawn or read from data
-    full         full rank, in a structure of its own
-    none         no update of a matrix at all
-
-Source: peft 0.21; measured reaches in the sheet peft_merge 1.3 - 1.6.
+Source: peft 0.21; harness.models.tuners.own for those that it lacks.
 Trap: equal rates are not equal steps. One step of PiSSA, LoRA and MiLoRA is 13 : 4 : 1; see `Adaptation.matches`.
-Trap: use_qalora off GPTQ is plain LoRA without a word; OFT's default rotation is only nearly orthogonal.
+Trap: where a tuner has no rank or no alpha, what is given here for it is not used (Tuner.rank, Tuner.alpha).
+Trap: AdaLoRA cuts its ranks by step 100 of 150; a run of other length gives settings=(("total_step", ...), ("tinit", ...), ...).
 """
 
 from dataclasses import dataclass, field
 
 from harness.errors import SpecError
-from harness.models.tuner_table import REACHES, TUNERS, Tuner, Value
+from harness.models.tuner_table import TUNERS, Tuner, Value
 
 PROJECTIONS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 OPTIMIZERS = (None, "loraplus", "lorafa", "riemannian")
 """peft's optimizers for factors; None is the recipe's own."""
+
 
 @dataclass(frozen=True)
 class Adaptation:

@@ -59,6 +59,8 @@ class Tuner:
         zeroed: parts of the names of parameters that start at zero.
         seeded: the config's argument that takes the seed, where peft would draw the same for every run.
         keeps_start: whether the base loses a start that cannot be found again from the base alone; it is then kept.
+        draws: whether anything at the start is drawn by the seed, rather than read off the base or off data.
+        derived: parts of the names of buffers that every build makes the same, and that need not be kept.
         noisy: whether it computes otherwise where gradients are taken: noise, or a gradient of its own.
         penalty: what it adds to the loss, of PENALTIES.
     """
@@ -80,6 +82,8 @@ class Tuner:
     zeroed: tuple[str, ...] = ()
     seeded: str | None = None
     keeps_start: bool = False
+    draws: bool = True
+    derived: tuple[str, ...] = ()
     noisy: bool = False
     penalty: str | None = None
 
@@ -125,17 +129,17 @@ TUNERS = MappingProxyType({
     "lora_gaussian": _lora(init_lora_weights="gaussian"),
     "lora_init_false": _lora(init_lora_weights=False, identity=False),
     "rslora": _lora(use_rslora=True),
-    "pissa": _lora("principal", init_lora_weights="pissa", exact=False),
+    "pissa": _lora("principal", init_lora_weights="pissa", exact=False, draws=False),
     "pissa_niter": _lora("principal", init_lora_weights="pissa_niter_4", exact=False, keeps_start=True),
-    "olora": _lora("principal", init_lora_weights="olora", exact=False),
+    "olora": _lora("principal", init_lora_weights="olora", exact=False, draws=False),
     "lora_orthogonal": _lora(init_lora_weights="orthogonal"),
-    "mica": _lora("minor", init_lora_weights="mica"),
-    "eva": _lora(init_lora_weights="eva", needs="activations", exact=False),
+    "mica": _lora("minor", init_lora_weights="mica", draws=False),
+    "eva": _lora(init_lora_weights="eva", eva_config=("EvaConfig", ()), needs="activations", exact=False, draws=False),
     "corda_kpm": _lora(init_lora_weights="corda", corda_config=("CordaConfig", (("corda_method", "kpm"), ("verbose", False))),
-                       needs="calibration", exact=False, keeps_start=True),
+                       needs="calibration", exact=False, keeps_start=True, draws=False),
     "corda_ipm": _lora("principal", init_lora_weights="corda",
                        corda_config=("CordaConfig", (("corda_method", "ipm"), ("verbose", False))),
-                       needs="calibration", exact=False, keeps_start=True),
+                       needs="calibration", exact=False, keeps_start=True, draws=False),
     "lora_ga": _lora(init_lora_weights="lora_ga", lora_ga_config=("LoraGAConfig", ()), needs="gradient", keeps_start=True),
     "loftq": _lora(init_lora_weights="loftq", needs="quantised", identity=False, exact=False, trains=False,
                    why="LoftQ needs bitsandbytes, which is not installed"),
@@ -155,38 +159,39 @@ TUNERS = MappingProxyType({
     # Low rank by other means.
     "adalora": _tuner("AdaLoraConfig", "any", "target_r", "lora_alpha", exact=False, penalty="orthogonality",
                       total_step=150, tinit=15, tfinal=50, deltaT=5),
-    "adamss": _tuner("AdamssConfig", "subspace", "r", num_subspaces=4, subspace_rank=2, exact=False, seeded="random_seed"),
+    "adamss": _tuner("AdamssConfig", "subspace", "r", num_subspaces=4, subspace_rank=2, exact=False, draws=False),
     "deft": _tuner("DeftConfig", "any", "r"),
     "deft_qr": _tuner("DeftConfig", "any", "r", decomposition_method="qr"),
     "delora": _tuner("DeloraConfig", "any", "r"),
     "gralora": _tuner("GraloraConfig", "any", "r", "alpha", gralora_k=2, exact=False),
-    "miss": _tuner("MissConfig", "any", "r"),
+    "miss": _tuner("MissConfig", "any", "r", draws=False),
     "peanut": _tuner("PeanutConfig", "any", "r", depth=0),
     "unilora": _tuner("UniLoraConfig", "any", "r", theta_d_length=256, identity=False, seeded="proj_seed"),
     "vblora": _tuner("VBLoRAConfig", "any", "r", num_vectors=64, vector_length=32, identity=False),
     "vera": _tuner("VeraConfig", "subspace", "r", bounded=False, seeded="projection_prng_key"),
     "pvera": _tuner("PveraConfig", "subspace", "r", bounded=False, seeded="projection_prng_key", noisy=True),
     # Rotations.
-    "oft": _tuner("OFTConfig", "right", oft_block_size=16, use_cayley_neumann=False, isospectral=True),
-    "oft_neumann": _tuner("OFTConfig", "right", oft_block_size=16, exact=False),
-    "coft": _tuner("OFTConfig", "right", oft_block_size=16, coft=True, eps=1e-3, use_cayley_neumann=False, isospectral=True),
-    "boft": _tuner("BOFTConfig", "right", boft_block_size=4, boft_n_butterfly_factor=2, exact=False),
-    "boft_fixed_scale": _tuner("BOFTConfig", "right", boft_block_size=4, boft_n_butterfly_factor=2, frozen=("boft_s",),
-                               isospectral=True),
+    "oft": _tuner("OFTConfig", "right", oft_block_size=16, use_cayley_neumann=False, isospectral=True, draws=False),
+    "oft_neumann": _tuner("OFTConfig", "right", oft_block_size=16, exact=False, draws=False),
+    "coft": _tuner("OFTConfig", "right", oft_block_size=16, coft=True, eps=1e-3, use_cayley_neumann=False, isospectral=True, draws=False),
+    "boft": _tuner("BOFTConfig", "right", boft_block_size=4, boft_n_butterfly_factor=1, exact=False,
+                   derived=("boft_P",), draws=False),
+    "boft_fixed_scale": _tuner("BOFTConfig", "right", boft_block_size=4, boft_n_butterfly_factor=1, frozen=("boft_s",),
+                               isospectral=True, derived=("boft_P",), draws=False),
     "hra": _tuner("HRAConfig", "right", "r", isospectral=True),
-    "hra_gs": _tuner("HRAConfig", "right", "r", apply_GS=True, identity=False, isospectral=True),
-    "psoft": _tuner("PsoftConfig", "core", "r", seeded="random_seed"),
-    "psoft_no_magnitude": _tuner("PsoftConfig", "core", "r", psoft_mag_a=False, psoft_mag_b=False, seeded="random_seed",
-                                 isospectral=True),
-    "road": _tuner("RoadConfig", "left", variant="road_1", group_size=32),
+    "hra_gs": _tuner("HRAConfig", "right", "r", apply_GS=True, init_weights=False, identity=False, isospectral=True),
+    "psoft": _tuner("PsoftConfig", "core", "r", draws=False),
+    "psoft_no_magnitude": _tuner("PsoftConfig", "core", "r", psoft_mag_a=False, psoft_mag_b=False,
+                                 isospectral=True, draws=False),
+    "road": _tuner("RoadConfig", "left", variant="road_1", group_size=32, draws=False),
     # The leading directions alone, or all but them.
     "tinylora": _tuner("TinyLoraConfig", "core", "r", u=64, seeded="projection_seed"),
-    "osf": _tuner("OSFConfig", "complement", "effective_rank", exact=False),
+    "osf": _tuner("OSFConfig", "complement", "effective_rank", exact=False, draws=False),
     # Entries and scalings.
-    "ia3": _tuner("IA3Config", "scaling"),
+    "ia3": _tuner("IA3Config", "scaling", draws=False),
     "shira": _tuner("ShiraConfig", "sparse", "r", seeded="random_seed"),
-    "supertuning_top": _tuner("SupertuningConfig", "sparse", sparsity=0.95),
-    "supertuning_bottom": _tuner("SupertuningConfig", "sparse", sparsity=0.95, select_top=False),
+    "supertuning_top": _tuner("SupertuningConfig", "sparse", sparsity=0.95, draws=False),
+    "supertuning_bottom": _tuner("SupertuningConfig", "sparse", sparsity=0.95, select_top=False, draws=False),
     # Full rank in a structure.
     "c3a": _tuner("C3AConfig", "full", block_size=32, identity=False),
     "fourierft": _tuner("FourierFTConfig", "full", n_frequency=512, scaling=100.0, identity=False, seeded="random_loc_seed"),
@@ -195,7 +200,7 @@ TUNERS = MappingProxyType({
     "hira": _tuner("HiraConfig", "full", "r"),
     "loha": _tuner("LoHaConfig", "full", "r", "alpha"),
     "lokr": _tuner("LoKrConfig", "full", "r", "alpha"),
-    "miss_bat": _tuner("MissConfig", "full", "r", init_weights="bat"),
+    "miss_bat": _tuner("MissConfig", "full", "r", init_weights="bat", draws=False),
     "randlora": _tuner("RandLoraConfig", "full", "r", seeded="projection_prng_key"),
     "waveft": _tuner("WaveFTConfig", "full", n_frequency=512, seeded="random_loc_seed"),
     # Those that peft lacks.

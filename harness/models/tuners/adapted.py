@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from harness.errors import ModelError
+from harness.models.tuners import kept, penalties
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Adapted:
     def __init__(self, model: nn.Module, how: "Adaptation", names: list[str], wrapper: nn.Module | None = None) -> None:
         self.model, self.how, self.wrapper = model, how, wrapper
         self._names = names
+        self._starts: dict[str, Tensor] = {}
         self._buffers = {name for name, _ in model.named_buffers() if not self._inside(name)}
 
     def trainable(self) -> dict[str, nn.Parameter]:
@@ -49,20 +51,30 @@ class Adapted:
         trained = self.trainable()
         own = {name: p for name, p in self.model.named_parameters() if name not in trained and not self._of_base(name)}
         buffers = {name: b for name, b in self.model.named_buffers() if name not in self._buffers}
-        return {name: t.detach() for name, t in (own | buffers).items() if t.numel()}
+        every = own | buffers | kept.loose(self.layers()) | self._starts
+        return {name: t.detach() for name, t in every.items() if t.numel() and not any(part in name for part in self.how.row.derived)}
+
+    def keep_start(self) -> None:
+        """Remember the factors that the base has lost: they stand in fixed()."""
+        self._starts = kept.starts(self.layers())
 
     @torch.no_grad()
-    def load(self, kept: Mapping[str, Tensor]) -> None:
-        """Copy an adapter's tensors back, trained or fixed.
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Copy an adapter's tensors back, trained or fixed; a kept start is taken from the base.
 
         Raises:
             ModelError: it has none of that name and shape.
         """
-        own = dict(self.model.named_parameters()) | dict(self.model.named_buffers())
-        for name, tensor in kept.items():
+        own = dict(self.model.named_parameters()) | dict(self.model.named_buffers()) | kept.loose(self.layers())
+        for name, tensor in tensors.items():
+            if kept.START in name:
+                continue
+            if name in own and self.how.row.needs == "activations" and own[name].ndim == tensor.ndim:
+                own[name].data = torch.empty_like(tensor, device=own[name].device)  # EVA gives every layer a rank of its own
             if name not in own or own[name].shape != tensor.shape:
                 raise ModelError(f"This {self.how.tuner} has no tensor {name} of shape {tuple(tensor.shape)}: it is of another adapter.")
             own[name].copy_(tensor)
+        self._load_starts({name: tensor for name, tensor in tensors.items() if kept.START in name})
 
     @torch.no_grad()
     def weights(self, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, Tensor]:
@@ -96,7 +108,7 @@ class Adapted:
 
     def penalty(self) -> Tensor | None:
         """What the tuner adds to the loss; None where it adds nothing."""
-        return None
+        return penalties.of(self.wrapper, self.how.row.penalty)
 
     def penalised(self, loss: Tensor) -> Tensor:
         """The loss with what the tuner adds to it."""
@@ -104,7 +116,22 @@ class Adapted:
         return loss if added is None else loss + added
 
     def after_step(self, step: int) -> None:
-        """What the tuner does between an optimizer's step and the next."""
+        """What the tuner does between an optimizer's step and the next, while gradients are still there: AdaLoRA cuts ranks.
+
+        Args:
+            step: that was made, from 1.
+        """
+        if self.how.tuner == "adalora":
+            self.wrapper.base_model.update_and_allocate(step)
+
+    def _load_starts(self, starts: Mapping[str, Tensor]) -> None:
+        for path, layer in self.layers():
+            names = [f"{path}{kept.START}{factor}" for factor in "AB"]
+            if names[0] in starts:
+                new = tuple(starts[name].to(layer.base_layer.weight) for name in names)
+                old = tuple(self._starts[name] for name in names) if names[0] in self._starts else None
+                kept.change_start(layer, old, new)
+                self._starts |= dict(zip(names, new, strict=True))
 
     def _of_base(self, name: str) -> bool:
         return name.replace(BASE, "") in self._names

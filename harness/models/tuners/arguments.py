@@ -3,7 +3,9 @@
 import warnings
 from math import ceil
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
+import torch
 from torch import nn
 
 if TYPE_CHECKING:
@@ -12,6 +14,9 @@ if TYPE_CHECKING:
 
 READS_WHAT_IS_CUT = ("o_proj", "down_proj")
 """Layers whose inputs are the outputs of others: BD-LoRA cuts their A into blocks, and the B of all others."""
+
+STARTS = ("init_lora_weights", "corda_config", "lora_ga_config")
+"""Arguments that say where LoRA begins."""
 
 INITIAL_RANK = 1.5
 """AdaLoRA's rank before it is cut, in ranks after: 12 to 8 as in peft."""
@@ -27,8 +32,10 @@ def config(how: "Adaptation", seed: int, *, plain: bool = False) -> Any:
     """
     import peft
 
-    given = {"init_lora_weights": True} if plain else {}
-    return getattr(peft, how.row.config)(**arguments(how, seed) | given)
+    given = arguments(how, seed)
+    if plain:
+        given = {name: value for name, value in given.items() if name not in STARTS} | {"init_lora_weights": True}
+    return getattr(peft, how.row.config)(**given)
 
 
 def arguments(how: "Adaptation", seed: int) -> dict[str, Any]:
@@ -49,8 +56,10 @@ def value_of(value: "Value") -> Any:
     """A pair of a class' name and its arguments is a config of peft's of that class."""
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str) and isinstance(value[1], tuple):
         import peft
+        from peft.tuners.lora import config as of_lora  # CordaConfig is exported nowhere else
 
-        return getattr(peft, value[0])(**dict(value[1]))
+        kind = getattr(peft, value[0], None) or getattr(of_lora, value[0])
+        return kind(**{name: value_of(inner) for name, inner in value[1]})
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -58,8 +67,9 @@ def wrapped(model: nn.Module, given: Any) -> nn.Module:
     """peft's adapters on a model, in place."""
     import peft
 
-    with warnings.catch_warnings():
-        for message in (".*is_gradient_checkpointing", ".*merging LoRA weights won't be possible"):
+    torch.sparse.check_sparse_tensor_invariants.disable()  # as it is; said aloud, or torch warns at ShiRA's first pass
+    with warnings.catch_warnings(), mock.patch("peft.tuners.boft.layer.get_fbd_cuda", return_value=None):  # else it compiles one
+        for message in (".*is_gradient_checkpointing", ".*merging LoRA weights won't be possible", ".*low_cpu_mem_usage"):
             warnings.filterwarnings("ignore", message=message)
         return peft.get_peft_model(model, given)
 

@@ -51,7 +51,7 @@ def adapt(
         if how.rank > smallest:
             raise ModelError(f"A rank of {how.rank} is above the smaller side, {smallest}, of a layer: give at most {smallest}.")
     names = [name for name, _ in model.named_parameters()]
-    drawn = seed if how.seed is None else how.seed
+    drawn = (seed if how.seed is None else how.seed) if row.draws else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(drawn)
         if not row.config:
@@ -66,6 +66,8 @@ def adapt(
         p.requires_grad_(not any(part in name for part in row.frozen))
         if any(part in name for part in row.zeroed):
             nn.init.zeros_(p)
+    if row.keeps_start and not rebuild:
+        adapted.keep_start()
     if row.noisy:
         noise.confine(adapted.layers(), drawn)
     return adapted

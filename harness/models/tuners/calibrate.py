@@ -64,7 +64,9 @@ def _lora_ga(model: nn.Module, config: Any, ids: Tensor, targets: Tensor) -> nn.
         logits = model(ids).logits
         nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED).backward()
 
-    preprocess_loraga(model, config, step)
+    with warnings.catch_warnings():  # its hooks only count passes
+        warnings.filterwarnings("ignore", message="Full backward hook is firing")
+        preprocess_loraga(model, config, step)
     return wrapped(model, config)
 
 
@@ -74,5 +76,6 @@ def _eva(model: nn.Module, config: Any, ids: Tensor, targets: Tensor) -> nn.Modu
     wrapper = wrapped(model, config)
     batches = [{"input_ids": ids, "attention_mask": torch.ones_like(ids)}]
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*converge.*")
         initialize_lora_eva_weights(wrapper, dataloader=batches, prepare_layer_inputs_fn=None, show_progress_bar=False)
     return wrapper

@@ -55,6 +55,8 @@ class Framed(nn.Module):
         core: (N,) the entries of M at those places, zero at the start.
     """
 
+    adapter_layer_names = ("core",)
+
     def __init__(self, base_layer: nn.Linear, left: Tensor, right: Tensor, places: Tensor) -> None:
         super().__init__()
         at = base_layer.weight
