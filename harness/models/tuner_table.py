@@ -19,14 +19,19 @@ The reach of a tuner is what W1 - W0 can be, with W0 = U S V^T:
 Source: peft 0.21.2; reaches as measured in the sheet peft_merge 1.3 - 1.6, arguments of the sheet libraries 3.2.
 Trap: use_qalora off GPTQ is plain LoRA without a word; OFT's default rotation is only nearly orthogonal.
 Trap: FourierFT, WaveFT, RandLoRA and TinyLoRA go 3 - 8 times the weight's norm at a rate of 5e-3: they want a smaller one.
+Trap: HRA begins with pairs of equal vectors, which apply_GS makes orthogonal: rounding, or NaN. Here hra_gs draws them all.
+Trap: BOFT on a CPU has one butterfly factor, whatever it is asked for; here it is asked for one, so that no device differs.
+Trap: AdaMSS clusters rows of the weight's own frame: a base that differs in rounding may be cut otherwise.
 Trap: a frozen B of plain LoRA is zero, so nothing would train: lora_frozen_b draws B and starts from A = 0.
 """
 
 from dataclasses import dataclass
 from types import MappingProxyType
 
-REACHES = ("any", "left", "right", "scaling", "core", "spectrum", "minor", "principal", "complement", "subspace", "sparse", "full",
-           "none")  # fmt: skip
+REACHES = (
+    "any", "left", "right", "scaling", "core", "spectrum", "minor", "principal", "complement", "subspace", "sparse",
+    "full", "none",
+)  # fmt: skip
 NEEDS = (None, "calibration", "gradient", "activations", "quantised")
 """What is run before a tuner is built: passes over sequences one at a time, one backward pass, passes once it is in place, or
 a base in 4 bits."""
@@ -173,7 +178,8 @@ TUNERS = MappingProxyType({
     # Rotations.
     "oft": _tuner("OFTConfig", "right", oft_block_size=16, use_cayley_neumann=False, isospectral=True, draws=False),
     "oft_neumann": _tuner("OFTConfig", "right", oft_block_size=16, exact=False, draws=False),
-    "coft": _tuner("OFTConfig", "right", oft_block_size=16, coft=True, eps=1e-3, use_cayley_neumann=False, isospectral=True, draws=False),
+    "coft": _tuner("OFTConfig", "right", oft_block_size=16, coft=True, eps=1e-3, use_cayley_neumann=False, isospectral=True,
+                   draws=False),
     "boft": _tuner("BOFTConfig", "right", boft_block_size=4, boft_n_butterfly_factor=1, exact=False,
                    derived=("boft_P",), draws=False),
     "boft_fixed_scale": _tuner("BOFTConfig", "right", boft_block_size=4, boft_n_butterfly_factor=1, frozen=("boft_s",),

@@ -4,11 +4,11 @@ D isotropic, m x n, N = m n entries; a family leaves the part of D in a subspace
     u^2 ~ Beta(L / 2, (N - L) / 2),   E u^2 = L / N,   sd(u) / u ~ sqrt((N - L) / (2 L N))
     left    L = (m - k) n         right   L = m (n - k)         k = q / 2,  q = min(m, n)
     iso     L = q: to first order sigma_i moves by u_i^T D v_i, q of the entries of U^T D V
-and a replicate reads the median over M independent matrices of x = u / sqrt(L / N). As the mean of the two in the middle it lies
-below a limit c only where at least M / 2 of the x do:
+and a replicate reads the median over M independent matrices of x = u / sqrt(L / N). As the mean of the two in the middle it
+lies below a limit c only where at least M / 2 of the x do:
     P(median < c) <= P(at least M / 2 of M events with chances F_Beta(c^2 L / N)),   a Poisson-binomial tail.
 
-At the tiny scale (14 matrices) that is .001 at c = .9906 (left), .9912 (right), .888 (iso); the medians' sd are .002, .002, .03.
+At the tiny scale (14 matrices) that is .001 at c = .9906 (left), .9912 (right) and .888 (iso), about three sd of the median.
 Trap: a limit of 1 is passed by noise in one trial of twenty or more, by the level of the interval alone: the median of a Beta
 lies below its mean, by .015 of u for iso.
 """

@@ -131,8 +131,8 @@ def test_first_step_on_principal(rng, power=STEEP, optimizer="iso"):
     expect={"tiny": "supported"},
     family=CALIBRATION,
     version=3,
-    why="version 1 counted the diagonal of a skew matrix, which is 0, in its closed form, and read .81 (.61-1.07); corrected after "
-    "that. Version 2 had one draw a replicate, too noisy for bounds a fifth apart; version 3 has the mean of 8",
+    why="version 1 counted the diagonal of a skew matrix, which is 0, in its closed form, and read .81 (.61-1.07); corrected "
+    "after that. Version 2 had one draw a replicate, too noisy for bounds a fifth apart; version 3 has the mean of 8",
 )
 def test_first_step_as_predicted(rng, power=ROOT, optimizer="iso"):
     return fsum(enrichment(rng, power, optimizer) for _ in range(DRAWS)) / DRAWS / predicted(power)

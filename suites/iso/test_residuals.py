@@ -63,7 +63,7 @@ def test_remix_leaves_chance(rlvr):
 
 @PAPER.claim(
     "left-leaves-less-than-of-noise",
-    says="The base's leading half of left directions leaves over .01 less of RLVR's update than of isotropic noise",
+    says="The base's leading half of left directions leaves of RLVR's update under .99 times what it leaves of noise",
     source="as quoted: left-preserving leaves 45 %; sheet peft_merge 3.5, fact 3: leading left directions hold 4 times chance",
     metric="u_left at half of the directions over its isotropic value, median matrix",
     bound=LESS,
@@ -80,7 +80,7 @@ def test_left_leaves_less(rlvr):
 
 @PAPER.claim(
     "right-leaves-less-than-of-noise",
-    says="The base's leading half of right directions leaves over .01 less of RLVR's update than of isotropic noise",
+    says="The base's leading half of right directions leaves of RLVR's update under .99 times what it leaves of noise",
     source="as quoted: right-preserving leaves 42 %; peft_merge 3.5, fact 3: leading right directions hold 5 times chance",
     metric="u_right at half of the directions over its isotropic value, median matrix",
     bound=LESS,
@@ -97,7 +97,7 @@ def test_right_leaves_less(rlvr):
 
 @PAPER.claim(
     "isospectral-leaves-less-than-of-noise",
-    says="The isospectral family leaves over .12 less of RLVR's update than of isotropic noise",
+    says="The isospectral family leaves of RLVR's update under .88 times what it leaves of isotropic noise",
     source="as quoted: 1.8 % left (median), where noise has 1.6 to 2.6 % at widths of 4096 to 1536",
     metric="u_iso = |sigma(W) - sigma(W0)| / |D| over 1 / sqrt(max(m, n)), median matrix",
     bound=LESS_BY_ISO,

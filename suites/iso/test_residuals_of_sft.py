@@ -22,7 +22,7 @@ def test_remix_leaves_chance_of_sft(sft):
 
 @PAPER.claim(
     "left-leaves-less-than-of-noise-sft",
-    says="The base's leading half of left directions leaves over .01 less of SFT's update than of isotropic noise",
+    says="The base's leading half of left directions leaves of SFT's update under .99 times what it leaves of noise",
     source="as quoted: left-preserving leaves 45 %; sheet peft_merge 3.5, fact 3: leading left directions hold 4 times chance",
     metric="u_left at half of the directions over its isotropic value, median matrix",
     bound=LESS,
@@ -39,7 +39,7 @@ def test_left_leaves_less_of_sft(sft):
 
 @PAPER.claim(
     "right-leaves-less-than-of-noise-sft",
-    says="The base's leading half of right directions leaves over .01 less of SFT's update than of isotropic noise",
+    says="The base's leading half of right directions leaves of SFT's update under .99 times what it leaves of noise",
     source="as quoted: right-preserving leaves 42 %; peft_merge 3.5, fact 3: leading right directions hold 5 times chance",
     metric="u_right at half of the directions over its isotropic value, median matrix",
     bound=LESS,
@@ -56,7 +56,7 @@ def test_right_leaves_less_of_sft(sft):
 
 @PAPER.claim(
     "isospectral-leaves-less-than-of-noise-sft",
-    says="The isospectral family leaves over .12 less of SFT's update than of isotropic noise",
+    says="The isospectral family leaves of SFT's update under .88 times what it leaves of isotropic noise",
     source="the control of isospectral-leaves-less-than-of-noise; as quoted SFT has 35 %, ten times noise",
     metric="u_iso = |sigma(W) - sigma(W0)| / |D| over 1 / sqrt(max(m, n)), median matrix",
     bound=LESS_BY_ISO,

@@ -14,6 +14,9 @@ GRAFTING = "grafting"
 MERGING = "merging"
 """Family of what merged models do; judged nightly."""
 
+CURVATURE = "curvature"
+"""Family of what experts' second moments have in common; judged nightly."""
+
 LOSS = 0.02
 """Share of a specialist's success below which two scores are called equal: the width is ours."""
 

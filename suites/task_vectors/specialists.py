@@ -35,6 +35,7 @@ GRIDS = {
     "task-arithmetic": SUMS,
     "dare": SUMS,
     "ties": MEANS,
+    "knots": MEANS,
     "tsv-m": (0.0, 0.5, 0.7, 1.0, 1.3, 1.6, 2.0),
     "iso-c": (0.0, 0.5, 0.7, 1.0, 1.3, 1.6, 2.0),
     "iso-cts": (0.0, 0.5, 0.7, 1.0, 1.3, 1.6, 2.0),
@@ -152,9 +153,11 @@ class Specialists:
     def _at(self, method: str, whole: "State", lam: float) -> "State":
         """The merge at a factor from that at 1: every rule with a grid is linear in it. Means of vectors have no factor."""
         from harness.merging import RULES
+        from harness.merging.rule import taken_by
 
         moved = lengthened(self.base, whole, lam)
-        if RULES[method].vectors is None:
+        vectors = RULES[method].vectors
+        if vectors is None or taken_by(vectors, {"lam": lam}):
             return moved
         return {name: moved[name] if w0.ndim == 2 else whole[name] for name, w0 in self.base.items()}
 

@@ -52,7 +52,8 @@ class Adapted:
         own = {name: p for name, p in self.model.named_parameters() if name not in trained and not self._of_base(name)}
         buffers = {name: b for name, b in self.model.named_buffers() if name not in self._buffers}
         every = own | buffers | kept.loose(self.layers()) | self._starts
-        return {name: t.detach() for name, t in every.items() if t.numel() and not any(part in name for part in self.how.row.derived)}
+        derived = self.how.row.derived
+        return {name: t.detach() for name, t in every.items() if t.numel() and not any(part in name for part in derived)}
 
     def keep_start(self) -> None:
         """Remember the factors that the base has lost: they stand in fixed()."""
@@ -72,7 +73,8 @@ class Adapted:
             if name in own and self.how.row.needs == "activations" and own[name].ndim == tensor.ndim:
                 own[name].data = torch.empty_like(tensor, device=own[name].device)  # EVA gives every layer a rank of its own
             if name not in own or own[name].shape != tensor.shape:
-                raise ModelError(f"This {self.how.tuner} has no tensor {name} of shape {tuple(tensor.shape)}: it is of another adapter.")
+                shape = tuple(tensor.shape)
+                raise ModelError(f"This {self.how.tuner} has no tensor {name} of shape {shape}: it is of another adapter.")
             own[name].copy_(tensor)
         self._load_starts({name: tensor for name, tensor in tensors.items() if kept.START in name})
 

@@ -68,7 +68,7 @@ def wrapped(model: nn.Module, given: Any) -> nn.Module:
     import peft
 
     torch.sparse.check_sparse_tensor_invariants.disable()  # as it is; said aloud, or torch warns at ShiRA's first pass
-    with warnings.catch_warnings(), mock.patch("peft.tuners.boft.layer.get_fbd_cuda", return_value=None):  # else it compiles one
+    with warnings.catch_warnings(), mock.patch("peft.tuners.boft.layer.get_fbd_cuda", return_value=None):  # or it compiles
         for message in (".*is_gradient_checkpointing", ".*merging LoRA weights won't be possible", ".*low_cpu_mem_usage"):
             warnings.filterwarnings("ignore", message=message)
         return peft.get_peft_model(model, given)

@@ -1,6 +1,5 @@
 """Put an adaptation on a model: with peft's config where the tuner is peft's, with a layer of ours where it is not."""
 
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +11,7 @@ from harness.models.tuners.arguments import config, wrapped
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
-    from harness.models.adapters import Adaptation, Value
+    from harness.models.adapters import Adaptation
 
 
 class Calibration(NamedTuple):
@@ -20,7 +19,7 @@ class Calibration(NamedTuple):
 
     Attributes:
         ids: (N, T) token ids.
-        targets: (N, T) the ids that are learned, and -100 elsewhere.
+        targets: (N, T - 1) or (N, T) what comes next at every position where it is learned, and -100 elsewhere.
     """
 
     ids: Tensor
@@ -28,8 +27,9 @@ class Calibration(NamedTuple):
 
 
 def adapt(
-    model: nn.Module, how: "Adaptation", seed: int, calibration: Callable[[], Calibration] | None = None, *, rebuild: bool = False
-) -> Adapted:
+    model: nn.Module, how: "Adaptation", seed: int, calibration: Callable[[], Calibration] | None = None, *,
+    rebuild: bool = False,
+) -> Adapted:  # fmt: skip
     """Put adapters on a model in place; all that is not theirs is frozen.
 
     Args:

@@ -1,4 +1,4 @@
-"""What belongs to an adapter and is neither a parameter nor a buffer of its layers: tensors that peft only refers to, and starts.
+"""What belongs to an adapter and is neither parameter nor buffer of its layers: tensors that peft only refers to, and starts.
 
     start      A0, B0 of a layer whose base lost c B0 A0 at the start: with them the base can be made again, in kilobytes
     loose      tensors in plain attributes: places of Fourier and wavelet coefficients, the frames that layers share

@@ -1,7 +1,7 @@
 """Tuners that compute otherwise where gradients are taken: in training mode there alone, their noise drawn by the run's seed.
 
-MonteCLoRA and PVeRA add noise, VeLoRA takes an approximate gradient of A; peft asks for module.training, and the models here stay
-in eval mode. So every layer is in training mode exactly while gradients are on: an answer is sampled, and a matrix read,
+MonteCLoRA and PVeRA add noise, VeLoRA takes an approximate gradient of A; peft asks for module.training, and the models here
+stay in eval mode. So every layer is in training mode exactly while gradients are on: an answer is sampled, and a matrix read,
 without noise. Noise goes by a generator state of the adapter's own, and the global one is left as it was.
 
 Trap: on an accelerator the noise is drawn there, by its own generator, which is not confined.

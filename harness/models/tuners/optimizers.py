@@ -53,7 +53,8 @@ def build(
         return create_riemannian_optimizer(wrapper, torch.optim.AdamW, weight_decay=weight_decay, **adam)
     others = [n for n in trained if ".lora_A." not in n and ".lora_B." not in n]
     if others or not any(".lora_B." in n for n in trained):
-        raise ModelError(f"LoRA-FA steps B against a frozen A and nothing else; {how.tuner} trains {others[0] if others else 'no B'}.")
+        what = others[0] if others else "no B"
+        raise ModelError(f"LoRA-FA steps B against a frozen A and nothing else; {how.tuner} trains {what}.")
     made = create_lorafa_optimizer(wrapper, r=how.rank, lora_alpha=how.alpha, lr=lr, weight_decay=weight_decay)
     for group in made.param_groups:
         group |= {"betas": betas, "eps": eps}

@@ -1,4 +1,4 @@
-"""What tuners add to the loss, which peft leaves to whoever trains: AdaLoRA's, KaSA's and MonteCLoRA's terms with peft's weights.
+"""What tuners add to the loss, left by peft to whoever trains: AdaLoRA's, KaSA's and MonteCLoRA's terms, weighed as in peft.
 
     orthogonality   .5 mean over A, B of |A A^T - I|_F, |B^T B - I|_F                      AdaLoRA
     kasa            beta sum diag^2 + gamma (|B^T B - I|_F + |A A^T - I|_F), all layers    KaSA 2412.06071
