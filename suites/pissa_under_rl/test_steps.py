@@ -24,9 +24,11 @@ def length(change):
     bound=h.above(2.0, on="log"),
     null=h.swap(rlvr_pissa_equal=TWIN),
     no_plant="a longer step by construction is a larger rate",
-    expect={"tiny": "supported"},
+    expect={"tiny": "refuted"},
     family=SPECTRUM,
     nightly=True,
+    version=2,
+    why="expected supported from the sheet's 3.2, which is of SGD; one step of Adam is 1.74 times LoRA's. The bound stays",
 )
 def test_pissa_takes_longer_steps(rlvr_pissa_equal, rlvr_lora):
     return length(first(rlvr_pissa_equal)) / length(first(rlvr_lora))
@@ -40,10 +42,12 @@ def test_pissa_takes_longer_steps(rlvr_pissa_equal, rlvr_lora):
     bound=h.above(2.0, on="log"),
     within="median",
     null=h.swap(rlvr_pissa_equal=TWIN),
-    plant="tilt",
+    plant="scaled_spectrum",
     expect={"tiny": "refuted"},
     family=SPECTRUM,
     nightly=True,
+    version=2,
+    why="the plant of version 1 turned frames, which moves no singular value: it could not be found",
 )
 def test_pissa_moves_the_spectrum_more(rlvr_pissa_equal, rlvr_lora):
     here = rlvr_pissa_equal.matched(rlvr_lora, on="update_norm")
