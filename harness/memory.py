@@ -11,9 +11,9 @@ THRESHOLD = 2**23
 M_MMAP_THRESHOLD = -3  # of malloc.h
 
 
-def return_large_blocks() -> bool:
-    """Fix the threshold of this process; False where the C library has no such switch (it is glibc's)."""
+def return_large_blocks(threshold: int = THRESHOLD) -> bool:
+    """Fix the threshold of this process, in bytes; False where the C library has no such switch (it is glibc's)."""
     try:
-        return bool(ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, THRESHOLD))
+        return bool(ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, threshold))
     except (OSError, AttributeError):
         return False
