@@ -1,5 +1,5 @@
 """The `harness` command: ask the store, judge stored measurements again, write findings, bring a killed session
-back, all without torch; what a fine-tune did to a model's weights; and several fine-tunes merged into one.
+back, all without torch; what a fine-tune did to a model's weights; several fine-tunes merged into one; what adapters can move.
 
 Exit codes: 0 as expected; 1 verdicts differ; 2 bad input or an unreadable store; 3 a spec changed without a new version.
 """
@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import __version__, cli_diff, cli_merge
+from harness import __version__, cli_diff, cli_merge, cli_reach
 from harness.errors import HarnessError, StoreError
 
 OK, DIFFERS, USAGE, SPEC_CHANGED = 0, 1, 2, 3
-WITHOUT_STORE = (cli_diff.run, cli_merge.run)
+WITHOUT_STORE = (cli_diff.run, cli_merge.run, cli_reach.run)
 QUERY_HELP = """\
 NAME is a table (runs, claims, measurements, verdicts, matrices), a view (complete_runs, standing, latest_verdict, flips, noise_floor,
 explained_by_noise) or `evidence CLAIM`; anything else is DuckDB SQL over them, such as "from flips where scale = 'tiny'"."""
@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     join = commands.add_parser("merge", help="one model from a base and experts tuned from it")
     cli_merge.add_options(join)
     join.set_defaults(run=cli_merge.run)
+    table = commands.add_parser("reach", help="what every adapter's update can be, beside the class that it is registered with")
+    cli_reach.add_options(table)
+    table.set_defaults(run=cli_reach.run)
     base = commands.add_parser("baseline", help="make the latest verdicts the baseline that a fresh clone compares with")
     base.set_defaults(run=_baseline)
     for command in (ask, again, back, found, compare, base):

@@ -211,7 +211,7 @@ TUNERS = MappingProxyType({
     "waveft": _tuner("WaveFTConfig", "full", n_frequency=512, seeded="random_loc_seed"),
     # Those that peft lacks.
     "milora": _own("minor"),
-    "geora": _own("complement", share=0.2),
+    "geora": _own("any", share=0.2),
     "lora_top": _own("principal", where="top", frozen_a=False),
     "lora_bottom": _own("minor", where="bottom", frozen_a=False),
     "lora_middle": _own("subspace", where="middle", frozen_a=False),
