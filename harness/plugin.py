@@ -348,7 +348,7 @@ def _fixtures() -> dict[str, object]:
 
         return handle
 
-    made = {f"fixture_{name}": placeholder(name) for name in (*arms.trained(), *arms.SYNTHETIC, *arms.HELPERS)}
+    made = {f"fixture_{name}": placeholder(name) for name in (*arms.trained(), *arms.SYNTHETIC, *arms.FAMILIES, *arms.HELPERS)}
     return made | {f"model_{name}": model(name) for name in scales.SCALES}
 
 

@@ -37,7 +37,7 @@ class Claim:
         needs: what a run must offer, else the claim is skipped with that reason.
         version, why: raised when the spec changes, with the reason; `why` stays out of the hash.
         nightly: needs more than the default session allows; judged only where asked for. Out of the hash, like `why`.
-        seeds: fewest replicates it may be judged on, if more than two.
+        seeds: fewest replicates it may be judged on, if more than two; a session measures at least as many.
         body_sha: hash of what the body computes (fingerprint.py).
 
     Raises:

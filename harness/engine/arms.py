@@ -6,6 +6,7 @@
     rng        a torch.Generator, seeded by claim, role and replicate
     models     makes policies of changes (harness.engine.policies)
     lm         what the run of a language model left: losses, gradients, the size of its optimizer (harness.engine.language)
+    a family   arms under one name, by FAMILIES: all of them, stacked (harness.engine.families)
     a scale    a handle that loads that scale's model (harness.models.scales)
 
 No torch here: collection and planning read this table.
@@ -14,7 +15,7 @@ No torch here: collection and planning read this table.
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from harness.training import recipes
+from harness.training import adapter_arms_subspace, recipes
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ SYNTHETIC = MappingProxyType({
     "sign_step": Synthetic("one Adam step of lr 1e-6 on random signs", "sign_step", (("lr", 1e-6),)),
 })  # fmt: skip
 HELPERS = ("base", "rng", "models", "lm")
+FAMILIES = MappingProxyType(adapter_arms_subspace.FAMILIES)
+"""Name -> its members, which no body asks for one by one."""
 
 
 def trained() -> tuple[str, ...]:
@@ -43,3 +46,8 @@ def trained() -> tuple[str, ...]:
 def is_arm(name: str) -> bool:
     """Whether a body's argument is an arm, trained or synthetic."""
     return name in SYNTHETIC or name in trained()
+
+
+def members(name: str) -> tuple[str, ...]:
+    """The arms that a body's argument stands for: itself, or those of a family; none where it is neither."""
+    return FAMILIES.get(name, (name,) if is_arm(name) else ())

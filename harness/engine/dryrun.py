@@ -22,9 +22,10 @@ def lines(cells: Sequence[tuple[Claim, str]], settings: Settings) -> list[str]:
         if reason:
             skipped.append(f"skip {claim.id} [{scale}]: {reason}")
             continue
-        wanted.update(dict.fromkeys(plan.needs(claim, scale, settings.replicates)))
+        wanted.update(dict.fromkeys(plan.needs(claim, scale, settings.replicates_of(claim))))
     missing = {plan.Need(r.arm, r.scale, r.seed) for r in cache.missing(cache.Request(n.arm, n.scale, n.seed) for n in wanted)}
     seconds = {cell: recipe.cost_s for cell, recipe in recipes.RECIPES.items()}
-    head = f"{len(cells)} claims x {settings.seeds} seeds, {len(skipped)} skipped"
+    more = sum(len(settings.replicates_of(claim)) > settings.seeds for claim, _ in cells)
+    head = f"{len(cells)} claims x {settings.seeds} seeds, {len(skipped)} skipped" + (f", {more} on more seeds" if more else "")
     table = plan.describe(list(wanted), set(wanted) - missing, seconds)
     return [head, *skipped, *table.splitlines()]

@@ -30,8 +30,8 @@ class Done:
 
 
 def provides(name: str) -> bool:
-    """Whether the engine fills this argument of a body per seed (arms and helpers)."""
-    return arms.is_arm(name) or name in arms.HELPERS
+    """Whether the engine fills this argument of a body per seed (arms, families of arms and helpers)."""
+    return bool(arms.members(name)) or name in arms.HELPERS
 
 
 def unmet(claim: Claim, scale: str, settings: Settings) -> str | None:
@@ -82,7 +82,7 @@ def run(
 
     imported = time.perf_counter() - clock
     measurable = settings.own.measurable(claim) if settings.own else claim
-    measured = local.measure(measurable, body, lab, settings.replicates, nodeid=nodeid, handles=handles)
+    measured = local.measure(measurable, body, lab, settings.replicates_of(claim), nodeid=nodeid, handles=handles)
     row = claim_row(claim, scale, "measured", "\n".join(lab.notes(claim)), nodeid)
     verdict = judging.provisional(row, measured.rows, max(1, len(members)))
     waiting = min(lab.waited_s - waited, measured.training_s)

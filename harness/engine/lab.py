@@ -11,6 +11,7 @@ from functools import lru_cache
 from harness import nulls
 from harness.claims import Claim, Control
 from harness.engine import arms, plan
+from harness.engine.families import Family
 from harness.engine.language import LanguageRuns
 from harness.engine.policies import Policies
 from harness.errors import SpecError
@@ -45,6 +46,7 @@ class Lab:
         self.run = lru_cache(maxsize=None)(self._run)
         # a tiny change takes 3 MB with its trajectory, a real one 470: those are read again, their spectra are remembered
         self.change = lru_cache(maxsize=64 if self.spec.source == "config" else 4)(self._change)
+        self.family = lru_cache(maxsize=2)(self._family)
         self.waited_s = 0.0
         self._bases: dict[int, dict[str, Tensor]] = {}
 
@@ -76,6 +78,8 @@ class Lab:
         for name in names:
             if arms.is_arm(name):
                 given[name] = self.change(str(swap.get(name, name)), seed)
+            elif name in arms.FAMILIES:
+                given[name] = self.family(str(swap.get(name, name)), seed)
             elif name == "base":
                 given[name] = self.base(seed)
             elif name == "rng":
@@ -126,6 +130,9 @@ class Lab:
         if recipes.get(arm, self.scale) is None:
             raise SpecError(f"scale {self.scale} has no recipe for the arm {arm!r}")
         return self.run(arm, seed).change()
+
+    def _family(self, name: str, seed: int) -> Family:
+        return Family([self.run(arm, seed) for arm in arms.FAMILIES[name]])
 
     def _load_base(self, seed: int) -> dict[str, Tensor]:
         if self.spec.source == "config":

@@ -33,7 +33,7 @@ def arms_of(claim: Claim) -> tuple[str, ...]:
         if control.name == "swap"
         for _, other in control.args
     )
-    return tuple(dict.fromkeys(name for name in (*claim.arms, *swapped) if arms.is_arm(name)))
+    return tuple(dict.fromkeys(arm for name in (*claim.arms, *swapped) for arm in arms.members(name)))
 
 
 def unmet(claim: Claim, scale: str, *, device: str = "cpu", own: "Own | None" = None) -> str | None:

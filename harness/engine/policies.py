@@ -4,7 +4,9 @@
     models.of(rlvr)       the policy that it became: all of its weights if `rlvr` is the arm as trained; the base with its
                           matrices moved where it is a null, a plant or a rescaled change, which have no other weights
     models.of(h.restored_spectrum(rlvr), others="tuned")     the arm with its matrices intervened on, all other weights kept
+    models.at(rlvr, 8)    what it was after one of its kept steps
     models.rewards(rlvr)  what each of its training steps earned, of the arm as trained
+    models.history(coso_second)   the directions of each matrix that earlier tasks spanned
     models.weights(rlvr)  every parameter of it, to be merged; models.second_moments(rlvr) what Adam knew of each
     models.base(rlvr).holding(merged).on("sorting")     merged weights, on another task of the base
 
@@ -69,6 +71,15 @@ class Policies:
             return self._policy(run, -1)
         return self._policy(run, 0 if others == "base" else -1).moved_to(arm.tuned())
 
+    def at(self, arm: Change, step: int) -> Policy:
+        """What an arm as trained was after one of its kept steps.
+
+        Raises:
+            SpecError: no run made this change.
+            TrainingError: its run kept no weights at this step.
+        """
+        return self._policy(self._made(arm, "policy at a step"), step)
+
     def rewards(self, arm: Change) -> list[float]:
         """Mean reward of the batch at every training step of an arm as trained: of training problems, before the step's update.
 
@@ -96,6 +107,27 @@ class Policies:
             TrainingError: its recipe kept none.
         """
         return self._made(arm, "second moments").second_moments()
+
+    def adapter(self, arm: Change) -> "dict[str, Tensor]":
+        """What trained of an arm's adapters, by its name in the wrapped model.
+
+        Raises:
+            SpecError: no run made this change.
+            TrainingError: its run trained no adapters.
+        """
+        return self._made(arm, "adapter").adapter_tensors()
+
+    def history(self, arm: Change) -> "dict[str, Tensor]":
+        """Directions (in, h) of every matrix, by short name, that the tasks before an arm's own spanned.
+
+        Raises:
+            SpecError: its base left none.
+        """
+        before = self._run(arm).base
+        found = before.history() if before else None
+        if found is None:
+            raise SpecError(f"models has no history for {arm.label}: ask for that of an arm whose base left one.")
+        return found
 
     def _made(self, arm: Change, what: str) -> Run:
         run = self._run(arm)

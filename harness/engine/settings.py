@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.claims import Claim
 from harness.engine.own import Own
 
 
@@ -31,3 +32,9 @@ class Settings:
     def replicates(self) -> tuple[int, ...]:
         """Seeds, the n of every test."""
         return tuple(range(self.seed_base, self.seed_base + self.seeds))
+
+    def replicates_of(self, claim: Claim) -> tuple[int, ...]:
+        """The seeds of a claim: further ones where it may not be judged on so few. A user's checkpoints are what there is."""
+        if self.own:
+            return self.replicates
+        return tuple(range(self.seed_base, self.seed_base + max(self.seeds, claim.seeds or 0)))

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from harness.optimizers import history, moments, projectors
 from harness.optimizers import state as states
+from harness.optimizers.frequent_directions import absorb, leading_rows, rows_inside
 from harness.optimizers.options import Subspace
 from harness.optimizers.overlap import overlap
 from harness.optimizers.state import State
@@ -92,7 +93,8 @@ def step_matrix(
     if options.feedback:
         _remember_lost(state, group["betas"][0], basis, projected, gradient, carried)
     if options.sketch:
-        history.absorb(state["sketch"], basis.now, projected)
+        rows = leading_rows(gradient, options.sketch_rank) if options.sketch_rank else rows_inside(basis.now, projected)
+        absorb(state["sketch"], rows)
 
     if options.second == "adam":
         m, v = state["exp_avg"], state["exp_avg_sq"]

@@ -55,6 +55,7 @@ class Subspace:
         feedback: what projections drop is added to the next gradient (LDAdam); costs a tensor of the weight's size.
         bits: P is stored in 4 or 8 bits, in groups of 256 (Q-GaLore); None: as it is.
         sketch: rows of the sketch of a task's gradients (CoSO); 0: none. With it, updates avoid the subspaces of ended tasks.
+        sketch_rank: r2, rank of the part of each gradient that the sketch takes in (CoSO); 0: what lies in P.
         reset_share: share of each moment that a reset sets to 0, the smallest entries.
         restart_warmup: steps over which the step length rises linearly after each refresh but the first (ReLoRA).
         recompute: a random P is drawn anew from its seed at every step in place of being stored.
@@ -78,6 +79,7 @@ class Subspace:
     feedback: bool = False
     bits: int | None = None
     sketch: int = 0
+    sketch_rank: int = 0
     reset_share: float = 1.0
     restart_warmup: int = 0
     recompute: bool = False
@@ -106,6 +108,8 @@ class Subspace:
         require(not self.recompute or drawn <= set(RANDOM), f"only a random P can be recomputed, not {self.projector!r}")
         require(not self.recompute or self.bits is None, "a P that is recomputed is not stored, so bits has nothing to act on")
         require(self.sketch == 0 or self.sketch >= self.rank, f"a sketch of {self.sketch} rows is smaller than the rank")
+        fits = _whole(self.sketch_rank) and 0 <= self.sketch_rank <= self.sketch
+        require(fits, f"sketch_rank {self.sketch_rank!r} must be a whole number from 0 to the {self.sketch} rows of its sketch")
         require(not (self.bits and self.sketch), "a P in bits does not stay off the subspaces that a sketch protects")
         require(not self.exact or "svd" in drawn, f"exact is for projector 'svd', not {self.projector!r}")
 

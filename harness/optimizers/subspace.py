@@ -17,7 +17,7 @@ Trap: the limiter, the residual and the channels follow the released codes where
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -139,6 +139,27 @@ class SubspaceOptimizer(torch.optim.Optimizer):
                 for name in ("step", "exp_avg", "exp_avg_sq", "error", "limited_norm"):
                     if name in state:
                         state[name].zero_()
+
+    @torch.no_grad()
+    def protect(self, held: Mapping[nn.Parameter, Tensor]) -> None:
+        """Leave directions alone from now on (CoSO), in the place of those of earlier tasks.
+
+        Args:
+            held: H (a, h) of parameters, orthonormal columns on the projected side; h may be 0.
+
+        Raises:
+            SpecError: a parameter's group has no sketch, or its H is of another side or not orthonormal; nothing was changed.
+        """
+        for p, basis in held.items():
+            options = self._options(self.param_groups[self._place[p].group], p)
+            if options is None or not options.sketch:
+                raise SpecError(f"{self._name(p)} has no sketch: only a subspace with `sketch` rows leaves directions alone.")
+            history.check(basis, options.oriented(p.shape)[0], self._name(p))
+        for p, basis in held.items():
+            if not self.state[p]:
+                options = self._options(self.param_groups[self._place[p].group], p)
+                self.state[p].update(states.fresh(p, options))
+            self.state[p]["history"] = basis.to(self.state[p]["history"]).clone()
 
     def load_state_dict(self, state_dict: dict) -> None:
         """Resume; tensors are copied to where the parameters are, in the dtype they were saved in.

@@ -17,12 +17,14 @@ from harness.spectra.frame_store import FrameStore
 from harness.spectra.gaps import gapped_k
 from harness.spectra.gradient_ranks import Ranks, gradient_ranks, noise_ranks, rank_z
 from harness.spectra.hessian_top import HessianTop, hessian_top
+from harness.spectra.hosvd import Hosvd, explained, hosvd, mean_energy, top_share
 from harness.spectra.isospectral_distance import isospectral_distance
 from harness.spectra.kappa import kappa, spectral_drift_ratio
 from harness.spectra.kfac import Alignment, KroneckerFactors, factor_rank, kfac_alignment, kfac_factors, linear_layers
 from harness.spectra.kl_bounds import binary_kl, clip_bound, norm_bound, tilted_rate
 from harness.spectra.krylov import PartialFrame, Verified, leading_subspaces, verified
 from harness.spectra.logp_mismatch import Mismatch, logp_mismatch
+from harness.spectra.low_rank_update import LowRankReading, LowRankUpdates, read_low_rank
 from harness.spectra.marchenko_pastur import (
     noise_energy,
     noise_entropy_rank,
@@ -40,6 +42,7 @@ from harness.spectra.precision import storage_dtype, ulp
 from harness.spectra.principal_angles import principal_angles
 from harness.spectra.rho2 import rho2_u, rho2_uv, rho2_v
 from harness.spectra.second_order import Prediction, predicted_values
+from harness.spectra.shared_basis import Basis, HeldOut, subspace_merge
 from harness.spectra.singular_values import singular_values, spectral_shifts
 from harness.spectra.stacked_energy import StackedEnergy, half_overlap, stacked_energy
 from harness.spectra.stripes import change_ratios, gated_stripe_score, stripe_score
@@ -61,6 +64,7 @@ from harness.spectra.wedin import wedin_bound, wedin_ratio, wedin_vacuous
 
 __all__ = [
     "Alignment",
+    "Basis",
     "Captured",
     "Change",
     "Changed",
@@ -72,8 +76,12 @@ __all__ = [
     "Frame",
     "FrameStore",
     "GradientSpace",
+    "HeldOut",
     "HessianTop",
+    "Hosvd",
     "KroneckerFactors",
+    "LowRankReading",
+    "LowRankUpdates",
     "Mismatch",
     "OverlapInTime",
     "PartialFrame",
@@ -106,6 +114,7 @@ __all__ = [
     "energy_profile",
     "energy_rank",
     "entropy_rank",
+    "explained",
     "factor_rank",
     "fisher_quadratic",
     "gapped_k",
@@ -113,6 +122,7 @@ __all__ = [
     "gradient_ranks",
     "half_overlap",
     "hessian_top",
+    "hosvd",
     "hvp",
     "isospectral_distance",
     "isotropic_unexplained",
@@ -129,6 +139,7 @@ __all__ = [
     "low_mask",
     "mask_overlap",
     "matrix_rank",
+    "mean_energy",
     "mirsky_slack",
     "noise_energy",
     "noise_entropy_rank",
@@ -151,6 +162,7 @@ __all__ = [
     "principal_of_weight",
     "probe_mismatches",
     "rank_z",
+    "read_low_rank",
     "rho2_u",
     "rho2_uv",
     "rho2_v",
@@ -165,9 +177,11 @@ __all__ = [
     "storage_dtype",
     "stripe_score",
     "subspace_direction",
+    "subspace_merge",
     "subspace_overlap",
     "tilted_rate",
     "top_of_hessian",
+    "top_share",
     "true_fisher_diagonal",
     "ulp",
     "ulp_distance",

@@ -5,6 +5,7 @@ import difflib
 
 from harness.errors import SpecError
 from harness.tasks.addition import Addition
+from harness.tasks.affine import Affine
 from harness.tasks.base import Task
 from harness.tasks.chain import Chain
 from harness.tasks.fewshot import FewshotAddition
@@ -16,7 +17,7 @@ TASKS: dict[str, Task] = {
     task.name: task
     for task in (
         Addition(high=49), PrefixedAddition(high=49), Sorting(length=4), Reversal(length=4), Chain(terms=4),
-        FewshotAddition(), PrefixedFewshotAddition(),
+        FewshotAddition(), PrefixedFewshotAddition(), Affine(),
     )
 }
 

@@ -3,9 +3,8 @@
     pool      `count` different training problems, drawn by the seed: the only ones that the run ever meets
     told      each problem with its answer, or in a share of them with another answer of the task's
 
-What a problem is told depends on (task, seed, prompt) and on nothing else: it is as wrong the tenth time as the first, for every
-arm, and on held-out problems too, whose labels are as noisy as those of training. So a wrong answer can be learned by heart, and
-no arm knows better which are wrong.
+What a problem is told depends on (task, seed, prompt) and on nothing else: it is as wrong the tenth time as the first, and for
+every arm. So a wrong answer can be learned by heart. Held-out problems are told by the same rule, and as wrongly.
 
 Trap: noise drawn anew at every step would be a smoothed label, and nothing could be learned by heart.
 """

@@ -80,6 +80,7 @@ def run_loop(
     name: dict[str, object],
     snapshot: Callable[[int], None],
     progress: Callable[[dict], None] | None = None,
+    started: Callable[[torch.optim.Optimizer], None] | None = None,
     finished: Callable[[torch.optim.Optimizer], None] | None = None,
     adapted: "Adapted | None" = None,
     norms: bool = True,
@@ -92,7 +93,7 @@ def run_loop(
         name: arm, scale and seed, for messages and progress.
         snapshot: called with the step whose weights are to be kept, 0 included.
         progress: called at most every 2 s and at the end with name, step, steps, reward, loss, seconds_left.
-        finished: called with the optimizer after the last step.
+        started, finished: called with the optimizer before the first step, and after the last.
         adapted: what is on the model, where adapters are: they alone are stepped, and read merged.
         norms: whether update_norm is found after every step; else after those that are kept, and None between.
 
@@ -110,6 +111,8 @@ def run_loop(
     rounding = torch.Generator(parameters[0].device).manual_seed(name["seed"])
     start = [p.detach().clone() for p in matrices()]
     keep, log, began, told = set(kept_steps(recipe)), [], time.perf_counter(), 0.0
+    if started:
+        started(optimizer)
     snapshot(0)
     for step in range(1, recipe.steps + 1):
         found = objective(step)

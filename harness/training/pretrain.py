@@ -41,8 +41,8 @@ def writer(task: Task, part: Part, seed: int) -> Callable[[Problem], str]:
 
 
 def objective(model: nn.Module, tokenizer: "PreTrainedTokenizerBase", recipe: Recipe, seed: int) -> Objective:
-    """Loss of each step on fresh problems of the mix."""
-    tasks = recipe.tasks()
+    """Loss of each step on fresh problems of the mix; from a base, of their answers alone, as in sft.py."""
+    tasks, alone = recipe.tasks(), bool(recipe.base)
     sources = []
     for part in recipe.mix:
         task, rows = tasks[part.task], round(part.share * recipe.batch)
@@ -51,7 +51,7 @@ def objective(model: nn.Module, tokenizer: "PreTrainedTokenizerBase", recipe: Re
 
     def loss(step: int) -> StepLoss:
         parts = [
-            share * cross_entropy(model, data.encode_demonstrations(tokenizer, task, next(problems), write, answer_only=False))
+            share * cross_entropy(model, data.encode_demonstrations(tokenizer, task, next(problems), write, answer_only=alone))
             for share, task, write, problems in sources
         ]
         return StepLoss(sum(parts))

@@ -32,7 +32,7 @@ STORAGES = ("fp32", "bf16", "bf16_sr", "fp16")  # those of harness.interventions
 MASKS = ("principal", "complement", "low", "safe", "random")  # likewise those of sparse_mask
 SPECTRA = ("held", "only", "only_full_steps")  # of spectrum_training
 SECOND_MOMENTS = "second_moments"
-LATER = ("lm", "matrices", "compress", "spectrum", "keeps", "adapter", "continual")
+LATER = ("lm", "matrices", "compress", "spectrum", "keeps", "adapter", "continual", "noise", "pool")
 """Fields that came after runs were cached: each enters the hashed text only where it differs from its default."""
 
 
@@ -78,7 +78,7 @@ class Recipe:
         data: what cross-entropy imitates: "gold" demonstrations, "off_policy" ones in a format that the base does not use
             (tasks/formats.py), or "raft", the right ones among `group` samples of the model itself.
         clip_low, clip_high: the ratio is clipped to [1 - clip_low, 1 + clip_high].
-        mix: parts of a pretraining corpus; empty for other arms.
+        mix: parts of a pretraining corpus, or from a base of what is imitated; empty for other arms.
         data_seed_offset: another stream of problems and samples from the same seed (a twin for the noise floor).
         storage: format that the weights are rounded to after every step; "fp32" rounds nothing.
         mask: the entries of the matrices that may move, by a name in MASKS; all other parameters are then held. None: all move.
@@ -94,6 +94,8 @@ class Recipe:
         keeps: SECOND_MOMENTS stores what Adam remembers of squared gradients at the end, beside the weights. None: nothing.
         continual: what it may not touch of the tasks before, and leaves for those after; the matrices alone train then. None: it
             is no task among others.
+        noise: share of problems that are told with another answer, the same one whenever they are met (labels.py). None: none.
+        pool: how many different training problems there are, drawn by the seed. None: all of the task's.
         base: arm whose last weights this one starts from; MODEL starts from the scale's own real weights, None from a fresh
             initialisation.
         cost_s: CPU-seconds of one core that a run was measured to take, for the plan; not part of the key.
@@ -134,6 +136,8 @@ class Recipe:
     keeps: str | None = None
     continual: Continual | None = None
     adapter: Adaptation | None = None
+    noise: float | None = None
+    pool: int | None = None
     cost_s: float = field(default=0.0, compare=False)
 
     def __post_init__(self) -> None:
@@ -170,6 +174,12 @@ class Recipe:
             require(self.adapter.merges, f"the update of {self.adapter.tuner} is no matrix ({self.adapter.row.why})")
             require(not self.adapter.optimizer or self.optimizer == "adamw", "an optimizer of factors stands in AdamW's place")
             require(self.adapter.matches != self.arm, "its first step is matched to its own")
+        if self.noise is not None or self.pool is not None:
+            imitates = self.loss == "ce" and self.data == "gold" and self.base is not None and not self.lm
+            require(imitates, "only who imitates demonstrations is told wrong answers, or of few problems")
+            require(self.noise is None or 0.0 < self.noise < 1.0, f"{self.noise} is no share of problems between 0 and 1")
+            require(self.pool is None or self.pool >= 1, "a pool without problems teaches nothing")
+            require(not self.adapter or not self.adapter.row.needs, "its adapter would look at problems outside the pool")
         if self.matrices:
             require(self.optimizer == "adamw" and not self.mask, "matrices are stepped apart beside AdamW, and without a mask")
         if self.continual:

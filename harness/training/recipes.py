@@ -17,7 +17,16 @@ averages over tokens. At weight decay 0 Adam is AdamW bit for bit, so the arms n
 
 from dataclasses import replace
 
-from harness.training import adapter_arms, finetunes, methods, rl_methods
+from harness.training import (
+    adapter_arms,
+    adapter_arms_coso,
+    adapter_arms_hypelora,
+    adapter_arms_opmix,
+    adapter_arms_subspace,
+    finetunes,
+    methods,
+    rl_methods,
+)
 from harness.training.methods import LanguageModelling, Matrices
 from harness.training.recipe import LOOP_VERSION, MASKS, MODEL, SECOND_MOMENTS, STORAGES, Part, Recipe
 
@@ -118,6 +127,11 @@ def adapted_arm(arm: str, rate: float) -> Recipe:
     return adapter_arms.adapted_arm(_NEW_SFT if arm.startswith("sft") else _NEW_RLVR, arm, rate)
 
 
+def pool_arm(arm: str, rate: float) -> Recipe:
+    """The recipe of an arm of adapter_arms_hypelora.py at a rate of its grid, as far as rates are chosen."""
+    return adapter_arms_hypelora.arm_at(_SFT, arm, rate, adapter_arms_hypelora.SHORT)
+
+
 # Specialists to merge: a base that writes half of each task's answers backwards, and from it one arm a task, by RL and by imitation.
 # Each learns which answer its own prompts want; what one does to the others' prompts is what a merge has to resolve. Second
 # moments are kept for the rules that weigh experts by them.
@@ -212,6 +226,8 @@ RECIPES: dict[tuple[str, str], Recipe] = {(recipe.arm, "small"): recipe for reci
         _PRETRAIN, _SFT, _RLVR, _RLVR_TWIN, _SFT_OFF, _RAFT, *_POLICY_LOSSES, *_OPTIMIZERS, *_LEARNING_RATES, *_STORAGES,
         *_ROTATED, *_SPARSE, *_SPECTRA, *_RL_METHODS, _PRETRAIN_LONG, *_CONVERGED, _PRETRAIN_CHAIN, _RLVR_CHAIN, _PRETRAIN_THREE, *_SPECIALISTS, *_BENCH,
         *adapter_arms.arms(_NEW_SFT, _NEW_RLVR),
+        *adapter_arms_coso.arms(_SFT), *adapter_arms_opmix.arms(_SFT),
+        *adapter_arms_subspace.arms(_PRETRAIN), *adapter_arms_hypelora.arms(_SFT),
     )
 }  # fmt: skip
 

@@ -7,6 +7,7 @@
     <key>/adapter-000100.safetensors    of a run with adapters, in the place of weights: what trained, kilobytes; read merged
     <key>/adapter-fixed.safetensors     what of the adapters does not train
     <key>/second_moments.safetensors    Adam's exp_avg_sq of every parameter at the end, where the recipe keeps them
+    <key>/history.safetensors           directions of every matrix that its tasks spanned, where it leaves them to later ones
     <key>.diverged.json                 instead of a folder: the run diverged, and the sentence that says so
 
 A tiny run's own step-0 weights are its base, so an update needs no other folder. fp32 master weights are stored; what bf16
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 LOG = "log.json"
 MOMENTS = "second_moments.safetensors"
+HISTORY = "history.safetensors"
 FIXED = "adapter-fixed.safetensors"
 
 
@@ -162,6 +164,15 @@ class Run:
         if self.recipe.get("keeps") is None:
             raise TrainingError(f"The recipe of {self.arm} keeps no second moments: give it keeps='second_moments'.")
         return self._open(MOMENTS, lambda name: True)
+
+    def history(self) -> "dict[str, Tensor] | None":
+        """Directions H (in, h) of every matrix that tasks up to this one spanned, by short name; None where it leaves none.
+
+        Raises:
+            TrainingError: the file cannot be read.
+        """
+        leaves = (self.recipe.get("continual") or {}).get("energy")
+        return self._open(HISTORY, lambda name: True) if leaves else None
 
     def _kept(self, step: int) -> int:
         kept = self.steps[-1] if step == -1 else step

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from torch import nn
 
-from harness.training import data
+from harness.training import data, labels
 from harness.training.loop import Objective, StepLoss
 from harness.training.pretrain import cross_entropy
 from harness.training.recipe import Recipe
@@ -23,7 +23,9 @@ def objective(model: nn.Module, tokenizer: "PreTrainedTokenizerBase", recipe: Re
     """Loss of each step on fresh problems of the recipe's task."""
     tasks = recipe.tasks()
     written = tasks[recipe.graded]  # the task itself, or the twin that writes its answers in another format
-    problems = data.stream(tasks[recipe.task], seed, recipe.data_seed_offset, recipe.problems_per_step)
+    order = (tasks[recipe.task], seed, recipe.data_seed_offset, recipe.problems_per_step)
+    limited = recipe.noise is not None or recipe.pool is not None
+    problems = labels.stream(*order, share=recipe.noise, count=recipe.pool) if limited else data.stream(*order)
 
     def loss(step: int) -> StepLoss:
         examples = data.encode_demonstrations(tokenizer, written, next(problems), answer_only=True)

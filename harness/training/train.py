@@ -21,11 +21,11 @@ from harness.models import scales, weights
 from harness.models.load import load
 from harness.tasks.base import Task
 from harness.training import adapted as adapters
-from harness.training import by_group, compressed, lm, pretrain, raft, recipes, rlvr, sft
+from harness.training import by_group, compressed, lm, pretrain, protected, raft, recipes, rlvr, sft
 from harness.training.loop import kept_steps, run_loop
 from harness.training.recipe import LOOP_VERSION, MODEL, Recipe
 from harness.training.rotated import head_map
-from harness.training.runs import FIXED, LOG, MANIFEST, MOMENTS, Run, adapter_name, weights_name, write_file
+from harness.training.runs import FIXED, HISTORY, LOG, MANIFEST, MOMENTS, Run, adapter_name, weights_name, write_file
 
 if TYPE_CHECKING:
     from harness.training.cache import Request
@@ -86,15 +86,21 @@ def train(
             curve.append({"step": step, **found._asdict()})
         return {recipe.task: found.accuracy}
 
+    def starting(optimizer: torch.optim.Optimizer) -> None:
+        if recipe.continual:
+            protected.begin(optimizer, model, recipe.continual, base.history() if base else None, request.seed)
+
     def finished(optimizer: torch.optim.Optimizer) -> None:
         if recipe.matrices:
             remembered.update(by_group.state_elements(optimizer, model))
         if recipe.keeps:
             _write_moments(optimizer, model, folder)
+        if recipe.continual and recipe.continual.energy:
+            write_file(folder / HISTORY, save(protected.left(optimizer, model, recipe.continual.energy)))
 
     log = run_loop(
-        model, recipe, objective, name=name, progress=progress, snapshot=keep, finished=finished, adapted=adapted,
-        norms=not (real and adapted),
+        model, recipe, objective, name=name, progress=progress, snapshot=keep, started=starting, finished=finished,
+        adapted=adapted, norms=not (real and adapted),
     )  # fmt: skip
     if adapted:  # what comes is asked of the weights that it stands for
         model, _ = with_weights(request.scale, request.seed, adapted.weights())
@@ -214,7 +220,7 @@ def _objective(recipe: Recipe) -> Callable:
         return rlvr.objective
     if recipe.data == "raft":
         return raft.objective
-    return sft.objective if recipe.base else pretrain.objective
+    return sft.objective if recipe.base and not recipe.mix else pretrain.objective
 
 
 def _write_weights(model: nn.Module, folder: Path, step: int, only: set[str] | None = None) -> None:

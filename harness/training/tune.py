@@ -5,6 +5,7 @@
     python -m harness.training.tune lm_lrc             # fine-tuning of a compressed model: TUNED of finetunes.py
     python -m harness.training.tune iso                # RLVR with its matrices stepped apart: TUNED of rl_methods.py
     python -m harness.training.tune rlvr_pissa         # adapters: TUNED of adapter_arms.py
+    python -m harness.training.tune hl_lora            # few problems and wrong answers: TUNED of adapter_arms_hypelora.py
 
     loss(arm, rate) = mean over TUNING_SEEDS of the loss on the tuning split after the last step; inf where a run diverged
     loss(arm, rate) of SFT's adapters is that of the last steps of training, as reward is
@@ -23,7 +24,7 @@ from collections.abc import Iterable
 
 from harness import threads
 from harness.models.paths import cache_dir
-from harness.training import adapter_arms, cache, finetunes, methods, recipes, rl_methods
+from harness.training import adapter_arms, adapter_arms_hypelora, cache, finetunes, methods, recipes, rl_methods
 from harness.training.cache import Request
 from harness.training.recipe import Recipe
 
@@ -68,6 +69,8 @@ def tune(arm: str) -> tuple[float, ...]:
         found = [[value(recipes.adapted_arm(arm, rate), seed) for seed in rl_methods.TUNING_SEEDS] for rate in grid(arm)]
         return tuple(sum(each) / len(each) for each in found)
     seeds = rl_methods.TUNING_SEEDS if arm in rl_methods.METHODS else methods.TUNING_SEEDS
+    if arm in adapter_arms_hypelora.VARIANTS:
+        return tuple(sum(tuning_loss(recipes.pool_arm(arm, rate), seed) for seed in seeds) / len(seeds) for rate in grid(arm))
     if arm in rl_methods.METHODS:
         return tuple(sum(tuning_reward(recipes.rl_arm(arm, rate), seed) for seed in seeds) / len(seeds) for rate in grid(arm))
     made = recipes.finetune_arm if arm in finetunes.ARMS else recipes.bench_arm
@@ -78,6 +81,8 @@ def grid(arm: str) -> tuple[float, ...]:
     """The rates to try."""
     if arm in adapter_arms.tuned_arms():
         return adapter_arms.grid(arm)
+    if arm in adapter_arms_hypelora.VARIANTS:
+        return adapter_arms_hypelora.grid(arm)
     if arm in rl_methods.METHODS:
         return rl_methods.grid(arm)
     return finetunes.GRID if arm in finetunes.ARMS else methods.grid(arm)
@@ -111,7 +116,8 @@ def _train(recipe: Recipe, seed: int) -> float | None:
 def main(arguments: Iterable[str] | None = None) -> None:
     """Print the table, an arm a line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    known = [*methods.METHODS, *finetunes.ARMS, *rl_methods.tuned_arms(), *adapter_arms.tuned_arms()]
+    adapters = (*adapter_arms.tuned_arms(), *adapter_arms_hypelora.VARIANTS)
+    known = [*methods.METHODS, *finetunes.ARMS, *rl_methods.tuned_arms(), *adapters]
     parser.add_argument("arms", nargs="*", default=list(methods.METHODS), choices=known, metavar="arm")
     for arm in parser.parse_args(None if arguments is None else list(arguments)).arms:
         found = tune(arm)

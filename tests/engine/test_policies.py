@@ -5,7 +5,7 @@ import pytest
 import torch
 from harness.engine.lab import Lab
 from harness.engine.policies import Policies
-from harness.errors import SpecError
+from harness.errors import SpecError, TrainingError
 from harness.training import cache
 from tests.training.conftest import cache_folder, dense_reward, few_steps, no_evaluation  # noqa: F401
 
@@ -58,6 +58,16 @@ def test_all_other_weights_are_the_arms_where_they_are_asked_for(lab, arm, model
     assert moved == set(none.by_parameter(arm.update)) and whole.known_accuracy is None
     with pytest.raises(SpecError, match="those of the 'base' or 'tuned', not 'mine'"):
         models.of(arm, others="mine")
+
+
+def test_an_arm_is_had_at_the_steps_that_its_run_kept(lab, arm, models):
+    """All of its weights, not its matrices alone."""
+    stored = lab.run("rlvr", 0).weights(3)
+    assert all(torch.equal(p, stored[name]) for name, p in weights(models.at(arm, 3)).items())
+    with pytest.raises(TrainingError, match="not 2"):
+        models.at(arm, 2)
+    with pytest.raises(SpecError, match="ask for those of an arm as trained"):
+        models.at(arm.scaled(1.0), 3)
 
 
 def test_a_rescaled_arm_is_a_stand_in_even_at_its_own_size(arm, models):

@@ -8,27 +8,6 @@ def drawn(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_a_sketch_is_within_frequent_directions_bound():
-    """0 <= sum |G_t^T x|^2 - |S x|^2 <= sum |G|_F^2 / (l - k) for every x, here k = 0 and all x at once."""
-    sketch, total = torch.zeros(8, 20, dtype=torch.float64), torch.zeros(20, 20, dtype=torch.float64)
-    basis = torch.linalg.qr(drawn(20, 5)).Q
-    for t in range(12):
-        projected = drawn(5, 30, seed=t)
-        history.absorb(sketch, basis, projected)
-        total += basis @ projected @ projected.T @ basis.T
-        basis = torch.linalg.qr(basis + 0.3 * drawn(20, 5, seed=100 + t)).Q
-    left = torch.linalg.eigvalsh(total - sketch.T @ sketch)
-    assert left.min() > -1e-9 * total.trace() and left.max() <= total.trace() / 8
-
-
-def test_a_sketch_of_few_directions_is_exact():
-    sketch, basis = torch.zeros(8, 20, dtype=torch.float64), torch.linalg.qr(drawn(20, 5)).Q
-    parts = [drawn(5, 30, seed=t) for t in range(4)]
-    for projected in parts:
-        history.absorb(sketch, basis, projected)
-    torch.testing.assert_close(sketch.T @ sketch, sum(basis @ r @ r.T @ basis.T for r in parts))
-
-
 @pytest.mark.parametrize("energy", [0.5, 0.9, 1.0], ids="energy={}".format)
 def test_history_takes_the_directions_that_hold_the_energy(energy):
     sketch = torch.diag(torch.tensor([8.0, 4.0, 2.0, 1.0, 0.0, 0.0], dtype=torch.float64))[:4]
@@ -76,3 +55,59 @@ def test_ending_a_task_that_cannot_be_says_why(name, energy, says):
     optimizer = SubspaceOptimizer([{"params": [torch.nn.Parameter(torch.zeros(8, 8))], **preset(name, rank=2)}])
     with pytest.raises(SpecError, match=says):
         optimizer.end_task(energy)
+
+
+def protected(held, shape=(6, 10), name="coso", steps=30):
+    """How far a weight moved after `steps` steps of noise with these directions left alone, and its optimizer."""
+    parameter = torch.nn.Parameter(torch.zeros(shape))
+    optimizer = SubspaceOptimizer([{"params": [parameter], **preset(name, rank=3, refresh=4), "lr": 0.02}])
+    optimizer.protect({parameter: held})
+    for step in range(steps):
+        parameter.grad = drawn(*shape, seed=step).float()
+        optimizer.step()
+    return parameter.detach(), optimizer
+
+
+def test_directions_given_from_outside_are_left_alone():
+    """Truth: no move along them. Limit: none of them is CoSO without a history, bit for bit."""
+    held = torch.linalg.qr(drawn(10, 4)).Q.float()
+    moved, optimizer = protected(held)
+    assert (moved @ held).norm() <= 1e-6 * moved.norm() and moved.norm() > 0.1
+    optimizer.end_task()
+    after = next(iter(optimizer.state.values()))["history"]
+    assert torch.equal(after[:, :4], held) and after.shape[1] > 4
+    free, plain = protected(held[:, :0])[0], torch.nn.Parameter(torch.zeros(6, 10))
+    other = SubspaceOptimizer([{"params": [plain], **preset("coso", rank=3, refresh=4), "lr": 0.02}])
+    for step in range(30):
+        plain.grad = drawn(6, 10, seed=step).float()
+        other.step()
+    assert torch.equal(free, plain)
+
+
+@pytest.mark.parametrize(
+    ("held", "name", "says"),
+    [
+        (torch.eye(6)[:, :2], "coso", r"projected on a side of 10: directions of shape \(6, 2\)"),
+        (2 * torch.eye(10)[:, :2], "coso", "are not orthonormal"),
+        (torch.eye(10)[:, :2], "galore", "parameter 0 has no sketch"),
+    ],
+    ids=["side", "length", "preset"],
+)
+def test_directions_that_cannot_be_left_alone_say_why(held, name, says):
+    with pytest.raises(SpecError, match=says):
+        protected(held, name=name)
+
+
+def test_a_sketch_of_the_gradient_sees_what_the_subspace_does_not():
+    """With sketch_rank the history has directions that P never held."""
+    found = {}
+    for rank in (0, 4):
+        parameter = torch.nn.Parameter(torch.zeros(6, 10))
+        group = preset("coso", rank=1, refresh=None, sketch=6, sketch_rank=rank)
+        optimizer = SubspaceOptimizer([{"params": [parameter], **group, "lr": 0.02}])
+        for _ in range(3):
+            parameter.grad = torch.diag(torch.tensor([8.0, 4.0, 2.0, 1.0, 0.5, 0.2])) @ torch.eye(10)[:6]
+            optimizer.step()
+        optimizer.end_task(1.0)
+        found[rank] = optimizer.state[parameter]["history"].shape[1]
+    assert found == {0: 1, 4: 4}

@@ -27,6 +27,8 @@ from harness.optimizers import PRESETS, Subspace, SubspaceOptimizer, preset
         (dict(reset_share=0.0), "reset_share 0.0 must lie in"),
         (dict(restart_warmup=-1), "is negative"),
         (dict(sketch=3), "a sketch of 3 rows is smaller than the rank"),
+        (dict(sketch=8, sketch_rank=9), "sketch_rank 9 must be a whole number from 0 to the 8 rows of its"),
+        (dict(sketch=8, sketch_rank=1.5), "sketch_rank 1.5 must be"),
         (dict(bits=4, sketch=8), "does not stay off the subspaces"),
         (dict(recompute=True), "only a random P can be recomputed, not 'svd'"),
         (dict(second="factored", update="channel"), "update 'channel' needs the second moment of Adam"),

@@ -167,6 +167,7 @@ def test_split_is_pinned():
         "chain": (1, 8952, 1048),
         "fewshot_addition": (1, 50, 42),
         "prefixed_fewshot_addition": (1, 50, 42),
+        "affine": (1, 1464, 226),
     }
 
 

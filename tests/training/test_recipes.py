@@ -5,6 +5,7 @@ from dataclasses import fields, replace
 import pytest
 from harness.errors import SpecError
 from harness.models import scales
+from harness.models.adapters import Adaptation
 from harness.tasks import corpus
 from harness.training import recipe, recipes
 from harness.training.cache import Request
@@ -19,7 +20,7 @@ OTHER = dict(
     schedule="linear", warmup=3, clip=2.0, temperature=0.7, kl=0.1, clip_low=0.1, clip_high=0.3, mix=(Part("addition", 1.0),),
     data_seed_offset=1, snapshots=5, base=None, sizes=(("high", 9),), optimizer="sgd", data="off_policy", storage="bf16",
     mask="low", mask_fraction=0.3, rotate=True, matrices=Matrices("muon", 0.1), spectrum="held",
-    keeps="second_moments",
+    keeps="second_moments", adapter=Adaptation("lora"), noise=0.2, pool=64,
 )  # fmt: skip
 
 
@@ -30,7 +31,8 @@ def test_every_field_changes_the_key(name):
 
 
 def test_no_field_is_left_out_of_the_key():
-    together = {"loss", "group", "lm", "compress"}  # none changes alone; lm with its corpus as the task, compress with lm
+    # None changes alone: lm needs its corpus as the task, compress lm, continual matrices (test_continual.py).
+    together = {"loss", "group", "lm", "compress", "continual"}
     fixed = {"cost_s"}  # not part of the key
     assert {field.name for field in fields(Recipe)} == set(OTHER) | together | fixed
     assert replace(SFT, loss="grpo", group=8).key("tiny", 0, None) != replace(SFT, loss="grpo", group=4).key("tiny", 0, None)
@@ -213,7 +215,9 @@ def test_every_base_is_an_arm_of_its_scale_or_the_scales_own_model():
     for (arm, scale), recipe in RECIPES.items():
         assert arm != MODEL
         if scales.get(scale).source == "config":
-            assert recipe.base is None or recipes.get(recipe.base, scale).base is None
+            base = recipes.get(recipe.base, scale) if recipe.base else None
+            after_another = recipe.continual and base.continual
+            assert recipe.base is None or base.base is None or (after_another and recipes.get(base.base, scale).base is None)
         else:
             assert recipe.base == MODEL
 
