@@ -17,86 +17,43 @@ def growth(bench, arm, labels, longer):
     return (bench.error(arm, SHORT, labels, SHARPER) if longer == "sharpened" else bench.error(arm, LONG, labels)) - start
 
 
-@PAPER.claim(
-    "longer-training-worsens-full",
-    says="Full fine-tuning has a larger calibration error after four times the steps",
-    source=SOURCE,
-    metric=ERROR,
-    bound=h.above(0.0),
-    null=OWN_LABELS,
-    plant=SHARPENED,
-    expect={"tiny": "supported"},
-    family=LENGTH,
-    seeds=REPLICATES,
-    nightly=True,
-)
+def worsens(method, who):
+    """Declare that a method's calibration error is larger after four times the steps."""
+    return PAPER.claim(
+        f"longer-training-worsens-{method}",
+        says=f"{who} has a larger calibration error after four times the steps",
+        source=SOURCE,
+        metric=ERROR,
+        bound=h.above(0.0),
+        null=OWN_LABELS,
+        plant=SHARPENED,
+        expect={"tiny": "supported"},
+        family=LENGTH,
+        seeds=REPLICATES,
+        nightly=True,
+    )
+
+
+@worsens("full", "Full fine-tuning")
 def test_full(hl_full, models, rng, labels="told", longer="trained"):
     return growth(Bench(models, rng), hl_full, labels, longer)
 
 
-@PAPER.claim(
-    "longer-training-worsens-lora",
-    says="LoRA has a larger calibration error after four times the steps",
-    source=SOURCE,
-    metric=ERROR,
-    bound=h.above(0.0),
-    null=OWN_LABELS,
-    plant=SHARPENED,
-    expect={"tiny": "supported"},
-    family=LENGTH,
-    seeds=REPLICATES,
-    nightly=True,
-)
+@worsens("lora", "LoRA")
 def test_lora(hl_lora, models, rng, labels="told", longer="trained"):
     return growth(Bench(models, rng), hl_lora, labels, longer)
 
 
-@PAPER.claim(
-    "longer-training-worsens-lora-of-half-the-rank",
-    says="LoRA at half the rank has a larger calibration error after four times the steps",
-    source=SOURCE,
-    metric=ERROR,
-    bound=h.above(0.0),
-    null=OWN_LABELS,
-    plant=SHARPENED,
-    expect={"tiny": "supported"},
-    family=LENGTH,
-    seeds=REPLICATES,
-    nightly=True,
-)
+@worsens("lora-of-half-the-rank", "LoRA at half the rank")
 def test_half(hl_lora_half, models, rng, labels="told", longer="trained"):
     return growth(Bench(models, rng), hl_lora_half, labels, longer)
 
 
-@PAPER.claim(
-    "longer-training-worsens-frozen-a",
-    says="LoRA with a frozen A has a larger calibration error after four times the steps",
-    source=SOURCE,
-    metric=ERROR,
-    bound=h.above(0.0),
-    null=OWN_LABELS,
-    plant=SHARPENED,
-    expect={"tiny": "supported"},
-    family=LENGTH,
-    seeds=REPLICATES,
-    nightly=True,
-)
+@worsens("frozen-a", "LoRA with a frozen A")
 def test_frozen_a(hl_frozen_a, models, rng, labels="told", longer="trained"):
     return growth(Bench(models, rng), hl_frozen_a, labels, longer)
 
 
-@PAPER.claim(
-    "longer-training-worsens-frozen-b",
-    says="LoRA with a frozen, random B has a larger calibration error after four times the steps",
-    source=SOURCE,
-    metric=ERROR,
-    bound=h.above(0.0),
-    null=OWN_LABELS,
-    plant=SHARPENED,
-    expect={"tiny": "supported"},
-    family=LENGTH,
-    seeds=REPLICATES,
-    nightly=True,
-)
+@worsens("frozen-b", "LoRA with a frozen, random B")
 def test_frozen_b(hl_frozen_b, models, rng, labels="told", longer="trained"):
     return growth(Bench(models, rng), hl_frozen_b, labels, longer)
