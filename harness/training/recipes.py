@@ -22,6 +22,7 @@ from harness.training import (
     adapter_arms_coso,
     adapter_arms_hypelora,
     adapter_arms_opmix,
+    adapter_arms_small,
     adapter_arms_subspace,
     finetunes,
     methods,
@@ -218,6 +219,7 @@ _SMALL = (
     replace(_SMALL_RLVR, arm="raft", loss="ce", data="raft"),
     replace(_SMALL_SFT, arm="sft_off", data="off_policy", lr=1e-5),
     replace(_SMALL_RLVR, arm="rlvr_lr10", lr=1e-5),
+    *adapter_arms_small.arms(_SMALL_SFT, _SMALL_RLVR),
 )
 
 RECIPES: dict[tuple[str, str], Recipe] = {(recipe.arm, "small"): recipe for recipe in _SMALL} | {
