@@ -22,6 +22,7 @@ from harness.engine.diff_plan import Plan, Task, opened
 from harness.engine.diff_precision import Precision
 from harness.engine.diff_workers import AHEAD, Done, Measured, Measuring, measured
 from harness.errors import ModelError
+from harness.models.adapter_base import other_base
 from harness.models.origin import swapped
 from harness.models.pair import Entry, Unmatched
 from harness.models.sample import first_of_each
@@ -99,7 +100,7 @@ def diff(asked: Asked, results: Path, *, processes: int | None = None, progress:
     plan = opened(asked)
     journal = Journal(results, asked, plan.steps)
     tasks = list(plan.tasks(journal))
-    troubles, notes = dict.fromkeys(plan.troubles), dict.fromkeys(_hints(asked))
+    troubles, notes = dict.fromkeys(plan.troubles), dict.fromkeys(_hints(asked, plan))
     tell = _Telling(plan, journal, tasks, asked.budget, progress, began)
     budget = _budget(asked.budget, plan, journal)
     precision = Precision(plan, asked.tolerance)
@@ -172,9 +173,11 @@ def _workers(device: str, processes: int | None, tasks: list[Task]) -> int:
     return min(processes or os.cpu_count() or 1, len(tasks))
 
 
-def _hints(asked: Asked) -> Iterable[str]:
-    hint = None if asked.trajectory else swapped(asked.base, asked.tuned)
-    return [hint] if hint else []
+def _hints(asked: Asked, plan: Plan) -> Iterable[str]:
+    """What the files say about how the two sides belong together; of a trajectory the last step."""
+    last = next(reversed(plan.steps.values())).path
+    found = [None if asked.trajectory else swapped(asked.base, asked.tuned), other_base(asked.base, last)]
+    return [hint for hint in found if hint]
 
 
 def _check_device(device: str) -> None:

@@ -13,6 +13,7 @@ from harness.engine.lab import Lab
 from harness.engine.own import Own
 from harness.engine.weights_only import WeightsOnly
 from harness.models import selection
+from harness.models.adapter_base import other_base
 from harness.models.fingerprint import fingerprint
 from harness.models.pair import Pair
 from harness.spectra import Change
@@ -58,9 +59,20 @@ class OwnLab(Lab):
         return [f"{path}@{fingerprint(path)}" for path in paths]
 
     def notes(self, claim: Claim) -> list[str]:
-        """Matrices that are left out, what a 16-bit file cannot show, and a noise floor that is missing."""
-        found = [self._sampled(), self._unmoved(), self._unmatched(), self._half(claim), self._own.no_floor(claim)]
+        """Adapters of another base, matrices left out, what a 16-bit file cannot show, and a noise floor that is missing."""
+        others = [self._others[path] for path in self._paths(claim) if path in self._others]
+        found = [*others, self._sampled(), self._unmoved(), self._unmatched(), self._half(claim), self._own.no_floor(claim)]
         return [note for note in found if note]
+
+    @cached_property
+    def _others(self) -> dict[str, str]:
+        """Path of an adapter that says it is of another base -> the sentence."""
+        paths = [self._own.path(*place) for place in self._pairs]
+        return {path: said for path in paths if (said := other_base(self._own.base, path))}
+
+    def _paths(self, claim: Claim) -> list[str]:
+        arms_given = [arm for arm in plan.arms_of(claim) if arm in self._own.arms]
+        return [self._own.path(arm, seed) for arm in arms_given for seed in range(self._own.replicates)]
 
     def _change(self, arm: str, seed: int) -> Change | WeightsOnly:
         if arm in arms.SYNTHETIC:

@@ -1,14 +1,16 @@
-"""A PEFT LoRA folder as the tuned side of a pair: merged matrix by matrix when read, never on disk.
+"""A PEFT folder as the tuned side of a pair: merged matrix by matrix when read, never on disk.
 
     LoRA   W1 = W0 + s B A            s = alpha / r, or alpha / sqrt(r) with rsLoRA; alpha and r by module where patterns say so
     DoRA   W1 = diag(m / |W0 + s B A|_row) (W0 + s B A)
+    OFT, LoKr, VeRA, ...   what peft's layer computes (peft_layers.py)
 
 What PEFT's merge_and_unload gives, bit for bit on an fp32 base. On a bf16 base the sum stays in fp32, unlike there: rounding it
 would bury an update of rank r under noise of full rank, and a served adapter is not rounded either. Matrices trained whole
 (`modules_to_save`) replace the base's; untouched ones are the base's.
 
-Refused: other adapters than LoRA, variants that do more than the above, and those whose start changed the base too (PiSSA,
-OLoRA, ...), unless PEFT converted them when it saved them.
+Refused: tuners whose layers are built from W0 (PSOFT, OSF, ...) or whose update is no matrix (prompts, routed ones), variants of
+LoRA that do more than the above, and those whose start changed the base too (PiSSA, OLoRA, ...), unless PEFT converted them when
+it saved them.
 """
 
 import json
@@ -20,7 +22,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from harness.errors import ModelError
 from harness.models import layout
 from harness.models.layout import Piece, Place
+from harness.models.peft_layers import PREFIXES, PeftLayers
 from harness.models.side import FLOATS, StoredSide, TensorFile
+from harness.models.tuner_table import TUNERS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,6 +44,9 @@ VARIANTS = (
     "layer_replication",
     "target_parameters",
 )
+IN_TABLE = {"multitask_prompt_tuning": "mpt"}
+"""Tuners whose name in TUNERS is not PEFT's."""
+
 MERGE = "merge it with PEFT's merge_and_unload and give the folder that saves"
 
 
@@ -74,13 +81,18 @@ class Adapter:
         self._weights = _weights(folder)
         self._named = _by_name(base.pieces)
         self._loras: dict[Place, Lora] = {}
+        self._wrapped: dict[Place, str] = {}
         self._replaced: dict[Place, Piece] = {}
-        for module, parts in _modules(self._weights).items():
-            self._adapt(module, _lora(folder, module, parts, self._weights, config))
+        self._layers = None if config["peft_type"] == "LORA" else PeftLayers(folder, config["peft_type"], self._weights)
+        if self._layers is None:
+            for module, parts in _modules(self._weights).items():
+                self._adapt(module, _lora(folder, module, parts, self._weights, config))
+        else:
+            self._wrap(self._layers)
         for name in self._weights.shapes:
-            if name.endswith(".weight") and not PART.fullmatch(name) and not IGNORED.fullmatch(name):
+            if name.endswith(".weight") and not self._is_own(name) and not IGNORED.fullmatch(name):
                 self._replace(name)
-        if not self._loras and not self._replaced:
+        if not self._loras and not self._wrapped and not self._replaced:
             raise ModelError(f"{folder} changes no matrix inside the layers of {base.path}: there is nothing to compare.")
 
     def dtype(self, piece: Piece) -> str:
@@ -88,25 +100,27 @@ class Adapter:
         if piece.place in self._replaced:
             return self._weights.shapes[self._replaced[piece.place].tensor].dtype
         stored = self._base.dtype(piece)
-        return "float32" if piece.place in self._loras and stored != "float64" else stored
+        return "float32" if self._changes(piece) and stored != "float64" else stored
 
     def bytes(self, piece: Piece) -> int:
         """What is read: the base's matrix and the adapter's factors."""
         if piece.place in self._replaced:
             found = self._weights.shapes[self._replaced[piece.place].tensor]
             return found.bytes * math.prod(piece.shape) // math.prod(found.shape)
-        lora = self._loras.get(piece.place)
+        lora, module = self._loras.get(piece.place), self._wrapped.get(piece.place)
         factors = sum(self._weights.shapes[name].bytes for name in (lora.down, lora.up)) if lora else 0
-        return self._base.bytes(piece) + factors
+        return self._base.bytes(piece) + factors + (self._layers.bytes(module) if self._layers and module else 0)
 
     def storage(self, piece: Piece) -> object:
         """The base's: what is tied there is tied here, unless the adapter changed it."""
-        return None if piece.place in self._loras or piece.place in self._replaced else self._base.storage(piece)
+        return None if self._changes(piece) or piece.place in self._replaced else self._base.storage(piece)
 
     def matrix(self, piece: Piece) -> "Tensor":
         """The merged piece (out, in), contiguous, CPU. ModelError: a file changed or cannot be read any more."""
         if piece.place in self._replaced:
             return layout.assemble(self._replaced[piece.place], self._weights.tensor)
+        if piece.place in self._wrapped:
+            return self._computed(piece, self._wrapped[piece.place])
         weight = self._base.matrix(piece)
         lora = self._loras.get(piece.place)
         return weight if lora is None else self._merged(weight, piece, lora)
@@ -124,6 +138,31 @@ class Adapter:
             return merged
         magnitude = rows(self._weights.tensor(lora.magnitude).to(wide).flatten())
         return (magnitude / torch.linalg.norm(merged, dim=1))[:, None] * merged
+
+    def _computed(self, piece: Piece, module: str) -> "Tensor":
+        """What peft's layer makes of the piece, or of the fused matrix that it is a part of."""
+        import torch
+
+        assert self._layers is not None
+        is_part = len(self._targets(module)) > 1
+        weight = self._base.matrix(piece._replace(rows=None) if is_part else piece)
+        merged = self._layers.merged(module, weight.to(torch.promote_types(weight.dtype, torch.float32)))
+        return piece.rows.take(merged).contiguous() if is_part and piece.rows else merged
+
+    def _changes(self, piece: Piece) -> bool:
+        return piece.place in self._loras or piece.place in self._wrapped
+
+    def _is_own(self, name: str) -> bool:
+        return bool(PART.fullmatch(name)) if self._layers is None else self._layers.owns(name)
+
+    def _wrap(self, layers: PeftLayers) -> None:
+        sizes = {}
+        for module in layers.modules:
+            targets = self._targets(module)
+            if targets:
+                sizes[module] = (sum(piece.shape[0] for piece in targets), targets[0].shape[1])
+            self._wrapped |= {piece.place: module for piece in targets}
+        layers.fit(sizes)
 
     def _adapt(self, module: str, lora: Lora) -> None:
         targets = self._targets(module)
@@ -180,8 +219,14 @@ def _config(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{file} is damaged: copy or download it again.") from error
     if not isinstance(config, dict):
         raise ModelError(f"{file} is damaged: it must hold one object.")
-    if config.get("peft_type") != "LORA":
-        raise ModelError(f"{folder} is a {config.get('peft_type')} adapter, and only LoRA is merged here: {MERGE}.")
+    kind = config.get("peft_type")
+    if kind in PREFIXES:
+        return config
+    if kind != "LORA":
+        row = TUNERS.get(IN_TABLE.get(str(kind).lower(), str(kind).lower()))
+        if row is not None and not row.merges:
+            raise ModelError(f"{folder} is a {kind} adapter, which has no update of a matrix to compare: {row.why}.")
+        raise ModelError(f"{folder} is a {kind} adapter, which is not merged here: {MERGE}.")
     start = str(config.get("init_lora_weights"))
     if start.startswith(CHANGES_BASE):
         raise ModelError(f"{folder} was started as {start}, which changes the base too: {MERGE}.")

@@ -9,6 +9,7 @@ Trap: AdaLoRA cuts its ranks by step 100 of 150; a run of other length gives set
 """
 
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 
 from harness.errors import SpecError
 from harness.models.tuner_table import TUNERS, Tuner, Value
@@ -48,7 +49,9 @@ class Adaptation:
 
     def __post_init__(self) -> None:
         if self.tuner not in TUNERS:
-            raise SpecError(f"There is no tuner {self.tuner!r}; use one of {', '.join(TUNERS)}.")
+            near = get_close_matches(str(self.tuner), TUNERS, n=1)
+            meant = f" Did you mean {near[0]!r}?" if near else ""
+            raise SpecError(f"There is no tuner {self.tuner!r}; use one of {', '.join(TUNERS)}.{meant}")
         found = TUNERS[self.tuner]
         if not found.trains:
             raise SpecError(f"An arm cannot train {self.tuner}: {found.why}.")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.errors import ModelError
-from harness.models import scales, smollm2
+from harness.models import quantised, scales, smollm2
 from harness.models.checkpoint import Checkpoint
 from harness.models.quiet import quiet_transformers
 from harness.models.weights import INSIDE_LAYER
@@ -116,7 +116,8 @@ def _model(folder: Path, dtype: str) -> "PreTrainedModel":
     import torch
     from transformers import AutoModelForCausalLM
 
-    Checkpoint(folder)  # refuses what is missing, damaged or unsafe, with a sentence
+    found = Checkpoint(folder)  # refuses what is missing, damaged or unsafe, with a sentence
+    quantised.refuse_config(folder, found.config)
     with quiet_transformers(), _refusing(folder):
         model, info = AutoModelForCausalLM.from_pretrained(
             folder,
@@ -137,7 +138,7 @@ def _refusing(folder: Path) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, StrictDataclassError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, StrictDataclassError) as error:
         reason = textwrap.shorten(str(error), 240, placeholder=" ...") or type(error).__name__
         raise ModelError(f"{folder} cannot be loaded as a causal language model: {reason}") from error
 

@@ -19,6 +19,7 @@ from harness.models.adapter import CONFIG as ADAPTER_CONFIG
 from harness.models.adapter import Adapter
 from harness.models.checkpoint import WEIGHT_FILES
 from harness.models.layout import Piece, Place
+from harness.models.quantised import refuse_config
 from harness.models.side import Side, StoredSide, open_weights
 from harness.models.trajectory import trajectory as trajectory
 
@@ -65,7 +66,7 @@ class Pair:
 
     Args:
         base: a model folder, a file of tensors (.safetensors, or .pt, .pth, .tar, .bin that hold weights only), or a GGUF.
-        tuned: one of these, or a folder with a PEFT LoRA adapter of the base.
+        tuned: one of these, or a folder with a PEFT adapter of the base.
         where: a regular expression; matrices in whose name it is found are kept ("layers.1?.mlp").
 
     Attributes:
@@ -151,6 +152,7 @@ def _sides(base: Path, tuned: Path) -> tuple[Side, Side]:
         raise ModelError(f"{base} is an adapter: give the model it was trained on as base, and the adapter as tuned.")
     first = open_weights(base)
     if _is_adapter(tuned):
+        refuse_config(base, first.config)
         side = StoredSide(base, first, first.config)
         return side, Adapter(tuned, side)
     second = open_weights(tuned)

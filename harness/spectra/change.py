@@ -206,6 +206,7 @@ class Change:
             other's) and worst_matrix (largest |log| of the ratio of two matrices' norms).
 
         Raises:
+            SpecError: "step_norm", which is a recipe's: `Adaptation.matches`.
             MeasureError: an unknown `on`; other matrices or a zero update; gains or steps that are not known.
             Unmatched: gains that differ by more than matching.GAIN_TOLERANCE; a step that was not kept.
         """

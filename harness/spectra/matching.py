@@ -17,7 +17,7 @@ from dataclasses import replace
 from math import hypot, log
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import MeasureError, Unmatched
+from harness.errors import MeasureError, SpecError, Unmatched
 
 if TYPE_CHECKING:
     from harness.spectra.change import Change
@@ -109,9 +109,17 @@ def on_steps(change: Change, other: Change) -> Change:
 
 WAYS = {"update_norm": on_update_norm, "gain": on_gain, "steps": on_steps}
 
+BEFORE = "step_norm"
+"""A match that is a recipe's: the step decides where every later one begins, so no finished change can be brought to it."""
+
 
 def match(change: Change, other: Change, on: str) -> Change:
     """See `Change.matched`."""
+    if on == BEFORE:
+        raise SpecError(
+            f"Steps are matched before training, since they decide the road that follows: instead of matched(on={BEFORE!r}) give the "
+            f"recipe of {change.label} an adapter with matches={other.label!r}, as the arms named ..._matched have."
+        )
     if on not in WAYS:
         raise MeasureError(f"cannot match on {on!r}: changes can be matched on {', '.join(map(repr, WAYS))}.")
     return WAYS[on](change, other)

@@ -92,7 +92,7 @@ def run_loop(
         objective: loss of step 1, 2, ...
         name: arm, scale and seed, for messages and progress.
         snapshot: called with the step whose weights are to be kept, 0 included.
-        progress: called at most every 2 s and at the end with name, step, steps, reward, loss, seconds_left.
+        progress: called at most every 2 s and at the end with name, step, steps, reward, loss, seconds, seconds_left.
         started, finished: called with the optimizer before the first step, and after the last.
         adapted: what is on the model, where adapters are: they alone are stepped, and read merged.
         norms: whether update_norm is found after every step; else after those that are kept, and None between.
@@ -129,7 +129,9 @@ def run_loop(
         if adapted:
             adapted.after_step(step)
         update_norm = _distance(matrices(), start) if norms or step in keep else None
-        _check_finite(name, step, {"update norm": update_norm or 0.0})
+        moved = update_norm or 0.0
+        first = adapted.not_finite() if adapted and not math.isfinite(moved) else None
+        _check_finite(name, step, {f"{first} merged, update norm" if first else "update norm": moved})
         seconds = time.perf_counter() - began
         log.append(
             dict(step=step, loss=loss, reward=found.reward, kl=found.kl, grad_norm=grad_norm,
@@ -143,8 +145,11 @@ def run_loop(
             finished(optimizer)
         if progress and (seconds - told >= PROGRESS_S or step == recipe.steps):
             told = seconds
-            left = seconds / step * (recipe.steps - step)
-            progress(dict(name, step=step, steps=recipe.steps, reward=found.reward, loss=loss, seconds_left=left))
+            pace = (seconds - log[0]["seconds"]) / (step - 1) if step > 1 else seconds  # the first step warms up
+            left = pace * (recipe.steps - step)
+            progress(
+                dict(name, step=step, steps=recipe.steps, reward=found.reward, loss=loss, seconds=seconds, seconds_left=left)
+            )
     return log
 
 

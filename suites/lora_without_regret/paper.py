@@ -10,6 +10,9 @@ RANK = "rank"
 RATE = "rate"
 """Family of the rates that suit them; judged nightly."""
 
+TARGETS = "targets"
+"""Family of the layers that an adapter sits on; judged nightly."""
+
 NEAR = 0.98
 """Share of full fine-tuning's success that rank 1 reaches (sheet, H32: a gap below 2 %)."""
 

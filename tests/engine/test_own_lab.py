@@ -8,6 +8,7 @@ from harness.claims import registry
 from harness.engine import own
 from harness.engine.own_lab import OwnLab
 from harness.engine.weights_only import WeightsOnly
+from harness.errors import MeasureError, ModelError
 from harness.models import selection
 from harness.models.weights import matrices
 
@@ -128,3 +129,47 @@ def test_what_an_adapter_leaves_alone_is_left_out(checkpoint, contrast, tmp_path
     assert list(change.update) == ["layers.1.mlp.up_proj"]
     torch.testing.assert_close(change.update["layers.1.mlp.up_proj"], torch.full((48, 32), 2.0, dtype=torch.float64))
     assert lab.notes(contrast) == ["3 of 4 matrices left out: a checkpoint has them as the base does"]
+
+
+@pytest.fixture
+def lora(tmp_path):
+    """lora(name, b, **config) writes an adapter of rank 1 on the first up_proj, whose B is `b` everywhere."""
+
+    def write(name, b=0.1, **config):
+        import json
+
+        from safetensors.torch import save_file
+
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 1, "lora_alpha": 1} | config))
+        module = "base_model.model.model.layers.0.mlp.up_proj"
+        factors = {f"{module}.lora_A.weight": torch.ones(1, 32), f"{module}.lora_B.weight": torch.full((48, 1), b)}
+        save_file(factors, folder / "adapter_model.safetensors")
+        return str(folder)
+
+    return write
+
+
+def test_an_adapter_of_another_base_is_told(checkpoint, noise, claim, lora):
+    def body(rlvr_lora): ...
+
+    base, other = checkpoint("base"), checkpoint("other", noise)
+    given = claim(body)
+    for named, told in ((other, 1), (base, 0)):
+        folder = lora(f"of-{told}", base_model_name_or_path=named)
+        notes = OwnLab(own.read(base, [f"rlvr_lora={folder}"], None)).notes(given)
+        assert sum("is an adapter of another base than" in note for note in notes) == told
+
+
+def test_an_adapter_without_weights_is_refused_before_anything_is_measured(checkpoint, lora, tmp_path):
+    folder = lora("empty")
+    (tmp_path / "empty" / "adapter_model.safetensors").unlink()
+    with pytest.raises(ModelError, match="has no adapter_model.safetensors or adapter_model.bin"):
+        own.read(checkpoint("base"), [f"rlvr_lora={folder}"], None).check()
+
+
+def test_a_merge_that_is_not_finite_is_named(checkpoint, lora):
+    lab = OwnLab(own.read(checkpoint("base"), [f"rlvr_lora={lora('damaged', float('nan'))}"], None))
+    with pytest.raises(MeasureError, match="layers.0.mlp.up_proj holds 1536 entries that are not finite"):
+        lab.change("rlvr_lora", 0)

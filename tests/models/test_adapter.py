@@ -148,8 +148,8 @@ def test_a_split_adapter_fits_a_fused_base(adapt, tiny_folder):
 
 def test_another_kind_of_adapter_is_refused(adapt, tiny_folder):
     folder, _ = adapt(r=4, target_modules=["q_proj"])
-    edit(folder, peft_type="IA3")
-    with pytest.raises(ModelError, match="is a IA3 adapter, and only LoRA is merged here: merge it with PEFT"):
+    edit(folder, peft_type="OSF")
+    with pytest.raises(ModelError, match="is a OSF adapter, which is not merged here: merge it with PEFT"):
         Pair(tiny_folder, folder)
 
 

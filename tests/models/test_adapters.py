@@ -10,11 +10,14 @@ from harness.errors import SpecError
 from harness.models.adapters import OPTIMIZERS, TUNERS, Adaptation
 
 
+PROMPTS = ("prompt_tuning", "prefix_tuning", "p_tuning", "mpt", "cpt", "cartridge", "adaption_prompt")
+
+
 @pytest.mark.parametrize(
     ("tuner", "why"),
     [
         ("prompt_tuning", "it trains vectors before the sequence, so that there is no update of a matrix to ask for"),
-        ("prefix_tuning", "it trains vectors before the sequence"),
+        *((name, "it trains vectors before the sequence") for name in PROMPTS[1:]),
         ("xlora", "its update depends on the input, so that it is no matrix"),
         ("ln_tuning", "it trains the gains of norms"),
         ("layer_replication", "copies of a layer share one weight"),
@@ -34,7 +37,7 @@ def test_all_others_can_be_asked_for(tuner):
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"tuner": "milora2"}, "There is no tuner 'milora2'; use one of lora, "),
+        ({"tuner": "milora2"}, "There is no tuner 'milora2'; use one of lora, .* Did you mean 'milora'[?]$"),
         ({"tuner": "lora", "rank": 0}, "A rank of 0 is no rank"),
         ({"tuner": "lora", "targets": ()}, "needs the names of the layers"),
         ({"tuner": "lora", "optimizer": "muon"}, "Optimizer 'muon' of an adapter is not known; use None, loraplus, lorafa, riemannian"),

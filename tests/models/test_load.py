@@ -48,6 +48,15 @@ def test_bf16_folder_computes_in_fp32_on_a_cpu(tiny_folder):
     assert {p.dtype for p in load(tiny_folder).model.parameters()} == {torch.float32}
 
 
+@pytest.mark.parametrize(
+    "how", [{"quant_method": "bitsandbytes", "load_in_4bit": True}, {"load_in_8bit": True}, {"quant_method": "gptq", "bits": 4}], ids=str
+)
+def test_quantised_folder_is_refused(how, tiny_folder):
+    edit_config(tiny_folder, quantization_config=how)
+    with pytest.raises(ModelError, match=f"is quantised .{how.get('quant_method', 'bitsandbytes')}.*dequantise it first.*on a GPU"):
+        load(tiny_folder)
+
+
 def test_pickled_folder_loads(tiny_folder):
     state = load_file(tiny_folder / "model.safetensors")
     (tiny_folder / "model.safetensors").unlink()
@@ -96,7 +105,7 @@ def test_config_that_transformers_refuses_is_one_sentence(tiny_folder, entries):
 
 def test_damaged_config_is_one_sentence(tiny_folder):
     (tiny_folder / "config.json").write_text("{")
-    with pytest.raises(ModelError, match="cannot be loaded as a causal language model"):
+    with pytest.raises(ModelError, match="config.json is damaged: copy or download it again"):
         load(tiny_folder)
 
 

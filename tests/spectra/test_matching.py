@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from harness import nulls
-from harness.errors import MeasureError, Unmatched
+from harness.engine.weights_only import WeightsOnly
+from harness.errors import MeasureError, SpecError, Unmatched
 from harness.spectra import Change, matching
 
 
@@ -110,6 +111,13 @@ def test_matching_refuses_what_cannot_be_matched():
     for one, other in ((SLOW, simple(1.0, label="short")), (simple(1.0, label="short"), SLOW)):
         with pytest.raises(MeasureError, match="short has no trajectory"):
             one.matched(other, on="steps")
+
+
+def test_steps_are_matched_by_a_recipe_and_not_afterwards():
+    for one in (SLOW, WeightsOnly(SLOW, "slow")):
+        with pytest.raises(SpecError, match="matched before training.* recipe of slow an adapter with matches='fast'") as refused:
+            one.matched(FAST, on="step_norm")
+        assert not isinstance(refused.value, MeasureError)
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,14 @@ def test_adapter_tensors_of_a_run_without_any_are_refused(cache_folder, few_step
         cache.ensure(Request("pretrain", "tiny", 0)).adapter_tensors()
 
 
+def test_a_merge_that_is_not_finite_ends_the_run_and_is_named(arm, cache_folder):
+    """A step of 1e30 in both factors: each is finite, their product is not."""
+    request = arm("adapted", tuner="pissa", lr=1e30, targets=("up_proj",))
+    with pytest.raises(TrainingError, match=r"diverged at step \d \(.*layers\.0\.mlp\.up_proj merged, update norm (inf|nan)\)"):
+        cache.ensure(request)
+    assert not [path for path in cache_folder.iterdir() if ".tmp-" in path.name]
+
+
 def test_a_layer_that_the_model_lacks_is_a_sentence(arm, cache_folder):
     with pytest.raises(ModelError, match="no linear layer named c_attn"):
         cache.ensure(arm("adapted", targets=("c_attn",)))

@@ -169,5 +169,5 @@ def test_progress_is_told_at_the_end_and_not_more_often_than_every_two_seconds(m
     told = []
     run(model, progress=told.append)
     assert [line["step"] for line in told] == [6]
-    assert set(told[0]) == {"arm", "scale", "seed", "step", "steps", "reward", "loss", "seconds_left"}
+    assert set(told[0]) == {"arm", "scale", "seed", "step", "steps", "reward", "loss", "seconds", "seconds_left"}
     assert told[0]["seconds_left"] == 0

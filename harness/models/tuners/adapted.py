@@ -103,6 +103,11 @@ class Adapted:
         """The matrices of adapted layers alone, in the order of their names."""
         return [computed(module) for _, module in self.layers()]
 
+    def not_finite(self) -> str | None:
+        """Path of the first adapted layer whose matrix holds an entry that is not finite."""
+        paths = (path for path, _ in self.layers())
+        return next((path for path, matrix in zip(paths, self.matrices(), strict=True) if not matrix.isfinite().all()), None)
+
     def layers(self) -> list[tuple[str, nn.Module]]:
         """Adapted linear layers by path."""
         paths = (name.removesuffix(".weight") for name in self._names if name.endswith(".weight"))

@@ -1,10 +1,12 @@
 """Put an adaptation on a model: with peft's config where the tuner is peft's, with a layer of ours where it is not."""
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from harness.errors import ModelError
+from harness.models.quantised import refuse_layers
 from harness.models.tuners import calibrate, noise, own
 from harness.models.tuners.adapted import Adapted
 from harness.models.tuners.arguments import config, wrapped
@@ -40,10 +42,11 @@ def adapt(
         rebuild: whether trained and fixed tensors are to be loaded next, so that nothing needs to be calibrated.
 
     Raises:
-        ModelError: no layer has a name that it targets, its rank is above a layer's smaller side, or it needs calibration
-            and got none.
+        ModelError: no layer has a name that it targets, one is quantised, its rank is above a layer's smaller side, or it
+            needs calibration and got none.
     """
     layers, row = targeted(model, how), how.row
+    refuse_layers(layers)
     if row.needs and calibration is None and not rebuild:
         raise ModelError(f"{how.tuner} needs {row.needs} before it is built: give sequences to calibrate it on.")
     if row.rank and row.bounded:
@@ -84,7 +87,9 @@ def targeted(model: nn.Module, how: "Adaptation") -> dict[str, nn.Linear]:
     unknown = [end for end in how.targets if end not in ends]
     if unknown:
         there = sorted({path.rpartition(".")[2] for path, m in model.named_modules() if isinstance(m, nn.Linear)})
-        raise ModelError(f"The model has no linear layer named {', '.join(unknown)}; it has {', '.join(there)}.")
+        near = [close[0] for end in unknown if (close := get_close_matches(end, there, n=1))]
+        meant = f" Did you mean {', '.join(dict.fromkeys(near))}?" if near else ""
+        raise ModelError(f"The model has no linear layer named {', '.join(unknown)}; it has {', '.join(there)}.{meant}")
     return found
 
 

@@ -92,6 +92,25 @@ def test_a_rank_above_the_dimension_is_refused(fresh):
 def test_a_layer_that_is_not_there_is_named(fresh):
     with pytest.raises(ModelError, match="no linear layer named c_attn; it has down_proj"):
         adapt(fresh(), Adaptation("lora", targets=("q_proj", "c_attn")), 0)
+    with pytest.raises(ModelError, match="no linear layer named gate_prj; it has .*Did you mean gate_proj[?]$"):
+        adapt(fresh(), Adaptation("lora", targets=("gate_prj",)), 0)
+
+
+def test_a_quantised_layer_is_refused(fresh):
+    """As bitsandbytes' Linear4bit: a linear layer whose weight is packed into bytes."""
+    model = fresh()
+    layer = model.get_submodule("model.layers.0.self_attn.q_proj")
+    layer.weight = torch.nn.Parameter(torch.zeros(64 * 32, 1, dtype=torch.uint8), requires_grad=False)
+    with pytest.raises(ModelError, match=r"The layer model\.layers\.0\.self_attn\.q_proj is quantised \(Linear, uint8\).*dequantise"):
+        adapt(model, Adaptation("lora"), 0)
+
+
+def test_a_merge_that_is_not_finite_is_named(put_on):
+    made = put_on("lora")
+    assert made.not_finite() is None
+    factor = made.model.get_submodule("model.layers.1.mlp.up_proj").lora_B["default"].weight
+    factor.data[0, 0] = float("nan")
+    assert made.not_finite() == "model.layers.1.mlp.up_proj"
 
 
 @pytest.mark.parametrize("tuner", [t for t in PEFT if TUNERS[t].needs])
