@@ -1,7 +1,7 @@
 """The `harness` command: ask the store, judge stored measurements again, write findings, bring a killed session
 back, all without torch; what a fine-tune did to a model's weights; several fine-tunes merged into one; what adapters can move.
 
-Exit codes: 0 as expected; 1 verdicts differ; 2 bad input or an unreadable store; 3 a spec changed without a new version.
+Exit codes: 0 as expected; 1 verdicts differ; 2 bad input or an unreadable store; 3 a spec changed without a new version; 5 nothing to compare.
 """
 
 import argparse
@@ -10,14 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import __version__, cli_diff, cli_merge, cli_reach
+from harness import __version__, cli_compact, cli_compare, cli_diff, cli_merge, cli_profile, cli_query, cli_reach, cli_report, cli_sql
 from harness.errors import HarnessError, StoreError
 
 OK, DIFFERS, USAGE, SPEC_CHANGED = 0, 1, 2, 3
-WITHOUT_STORE = (cli_diff.run, cli_merge.run, cli_reach.run)
-QUERY_HELP = """\
-NAME is a table (runs, claims, measurements, verdicts, matrices), a view (complete_runs, standing, latest_verdict, flips, noise_floor,
-explained_by_noise) or `evidence CLAIM`; anything else is DuckDB SQL over them, such as "from flips where scale = 'tiny'"."""
+WITHOUT_STORE = (cli_diff.run, cli_merge.run, cli_profile.run, cli_reach.run)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,11 +37,15 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="harness", description=__doc__.split("\n")[0])
     parser.add_argument("--version", action="version", version=f"harness {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    ask = commands.add_parser("query", help="ask the results", epilog=QUERY_HELP)
-    ask.add_argument("sql", metavar="NAME|SQL", help="a named query or DuckDB SQL")
-    ask.add_argument("claim", nargs="?", help="the claim whose evidence is asked for")
-    ask.add_argument("--format", choices=("table", "csv", "json", "md"), default="table")
-    ask.set_defaults(run=_query)
+    ask = commands.add_parser("query", help="ask the results: named questions, or SQL")
+    cli_query.add_options(ask)
+    ask.set_defaults(run=cli_query.run)
+    prompt = commands.add_parser("sql", help="a DuckDB prompt on the results")
+    cli_sql.add_options(prompt)
+    prompt.set_defaults(run=cli_sql.run)
+    join_up = commands.add_parser("compact", help="merge the sessions of past months into one file a table")
+    cli_compact.add_options(join_up)
+    join_up.set_defaults(run=cli_compact.run)
     again = commands.add_parser("rejudge", help="recompute verdicts from stored measurements and compare")
     again.add_argument("which", nargs="?", default="latest", metavar="RUN_ID|latest|all")
     again.add_argument("--write", action="store_true", help="append the new verdicts as a run of mode rejudge")
@@ -59,6 +60,15 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("diff", help="what a fine-tune did to the weights, matrix by matrix, beside noise of its size")
     cli_diff.add_options(compare)
     compare.set_defaults(run=cli_diff.run)
+    curves = commands.add_parser("profile", help="curves and maps of a run's or a fine-tune's matrices, at every step, for the report")
+    cli_profile.add_options(curves)
+    curves.set_defaults(run=cli_profile.run)
+    against = commands.add_parser("compare", help="the latest verdicts against the committed baseline; exit code 1 where one flipped")
+    cli_compare.add_options(against)
+    against.set_defaults(run=cli_compare.run)
+    page = commands.add_parser("report", help="one HTML file of all verdicts, to open in a browser")
+    cli_report.add_options(page)
+    page.set_defaults(run=cli_report.run)
     join = commands.add_parser("merge", help="one model from a base and experts tuned from it")
     cli_merge.add_options(join)
     join.set_defaults(run=cli_merge.run)
@@ -67,50 +77,10 @@ def _parser() -> argparse.ArgumentParser:
     table.set_defaults(run=cli_reach.run)
     base = commands.add_parser("baseline", help="make the latest verdicts the baseline that a fresh clone compares with")
     base.set_defaults(run=_baseline)
-    for command in (ask, again, back, found, compare, base):
+    for command in (ask, prompt, join_up, again, back, found, compare, against, curves, page, base):
         default = Path(os.environ.get("HARNESS_RESULTS") or "results")
         command.add_argument("--results", type=Path, default=default, metavar="DIR", help="default: $HARNESS_RESULTS or results")
     return parser
-
-
-def _query(options: argparse.Namespace) -> int:
-    from harness.report import tabular
-    from harness.store.reader import query
-
-    table = query(options.results, _sql(options.sql, options.claim))
-    rows = list(zip(*(column.to_pylist() for column in table.columns), strict=True))
-    names = tabular.unique(table.column_names)
-    if options.format == "table" and sys.stdout.isatty():
-        tabular.print_table(names, rows)
-    elif names:
-        print(tabular.render(names, rows, options.format))
-    if options.format == "table" and not rows:
-        print("no rows", file=sys.stderr)
-    return OK
-
-
-def _sql(asked: str, claim: str | None) -> str:
-    """SQL for a named query, a bare SELECT or anything between."""
-    from harness.store.reader import DERIVED
-    from harness.store.schema import COLUMNS
-
-    words = asked.split()
-    if words == ["evidence"]:
-        if claim is None:
-            raise StoreError("evidence needs a claim: harness query evidence path-not-taken/<claim>")
-        return "FROM evidence('" + claim.replace("'", "''") + "')"
-    if claim is not None:
-        raise StoreError(f"only `evidence` takes a second argument, so what is {claim!r}? Put SQL in quotes")
-    if len(words) == 1:
-        names = (*COLUMNS, *DERIVED, "evidence")
-        if words[0] not in names:
-            from difflib import get_close_matches
-
-            near = get_close_matches(words[0], names, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}, or any SQL"
-            raise StoreError(f"there is no query named {words[0]!r}; {hint}")
-        return f"FROM {words[0]}"
-    return asked
 
 
 def _rejudge(options: argparse.Namespace) -> int:

@@ -12,20 +12,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
 from harness.errors import ModelError
+from harness.report.look import look
+from harness.report.progress import Line
 
 if TYPE_CHECKING:
     from harness.engine.diff import Asked, Seen
 
 LOG_WIDTH = 120
 LOG_SECONDS = 30.0
-LINE = 100
 OK, USAGE, STOPPED = 0, 2, 130
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Arguments and options, without --results, which all commands share."""
     parser.add_argument("base", metavar="BASE", help="model folder, tensor file or GGUF")
-    parser.add_argument("tuned", metavar="TUNED", nargs="?", help="the same, or a folder with a LoRA adapter of BASE")
+    parser.add_argument("tuned", metavar="TUNED", nargs="?", help="the same, or a folder with a PEFT adapter of BASE")
     add = parser.add_argument
     add("--trajectory", metavar="DIR", help="instead of TUNED: a folder of checkpoints whose names end in their step")
     add("--where", metavar="REGEX", help="only matrices in whose name it is found, such as 'layers.1?.mlp'")
@@ -100,21 +101,20 @@ class Progress:
     """
 
     def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream, self._clock = stream, clock
-        self._is_live, self._is_open, self._last = stream.isatty(), False, clock()
+        how = look(stream)
+        self._stream, self._clock, self._line = stream, clock, Line(stream, how)
+        self._is_live, self._last = how.live, clock()
 
     def __call__(self, seen: "Seen") -> None:
         if self._is_live:
-            self._is_open = True
-            print(f"\r{_line(seen):<{LINE}.{LINE}}", end="", file=self._stream, flush=True)
+            self._line.show(_line(seen))
         elif self._clock() - self._last >= LOG_SECONDS:
             self._last = self._clock()
             print(_line(seen), file=self._stream, flush=True)
 
     def end(self) -> None:
         """Leave no half line behind."""
-        if self._is_open:
-            print(file=self._stream, flush=True)
+        self._line.end()
 
 
 def _line(seen: "Seen") -> str:

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from harness.claims import OWN
-from harness.engine import own
+from harness.engine import own, pool
 from harness.engine.settings import Settings
 from harness.errors import HarnessError, ModelError
 
 MODES = ("skip", "fail")
+JUDGED = ("regression", "evidence")
 
 
 KEY = pytest.StashKey[Settings]()
@@ -23,7 +24,13 @@ def add_to(parser: pytest.Parser) -> None:
     add = group.addoption
     add("--claim-scale", metavar="NAMES", help="tiny, small, medium, large, comma-separated (default: those a claim lists)")
     add("--claim-seeds", metavar="N", help="replicates of every claim (default 5)")
-    add("--claim-seed-base", metavar="N", help="the first seed (default 0)")
+    add("--claim-seed-base", metavar="N", help="the first seed (default 0; in evidence mode one that was never drawn)")
+    add(
+        "--claim-mode",
+        metavar="MODE",
+        help="regression: fixed seeds, the same numbers expected; evidence: fresh seeds, judged together with those of earlier "
+        "evidence sessions by an interval that may be looked at every night (default regression)",
+    )
     add("--claim-results", metavar="DIR", help="where rows are written (default: results/ in the root folder)")
     add("--claim-model", metavar="PATH", help="judge the claims that need no training on this local folder or hub id")
     add("--claim-base", metavar="PATH", help="judge the claims on your own checkpoints: the one that the others were tuned from")
@@ -40,7 +47,7 @@ def add_to(parser: pytest.Parser) -> None:
     add("--claim-nightly", action="store_true", help="judge the claims marked nightly too; they take longer")
     add("--claim-inconclusive", metavar="MODE", help="skip: report it as '?'; fail: fail unless registered so (default skip)")
     add("--claim-min-selected", metavar="N", help="exit with an error if fewer claims are selected (default 0)")
-    for name, default in (("scale", ""), ("seeds", "5"), ("results", ""), ("inconclusive", "skip")):
+    for name, default in (("scale", ""), ("seeds", "5"), ("results", ""), ("inconclusive", "skip"), ("mode", "regression")):
         parser.addini(f"claim_{name}", f"default of --claim-{name}", default=default)
 
 
@@ -52,11 +59,13 @@ def read(config: pytest.Config) -> Settings:
     """
     model, checkpoints = config.getoption("claim_model"), _own(config)
     seeds = _count("--claim-seeds", _text(config, "seeds"), least=2, why="one replicate has no spread to judge by")
+    results = _results(config)
+    judged, fresh = _judged(config, results, seeds, checkpoints)
     return Settings(
         scales=(OWN,) if checkpoints else _scales(_text(config, "scale"), model),
         seeds=checkpoints.replicates if checkpoints else seeds,
-        seed_base=_count("--claim-seed-base", config.getoption("claim_seed_base") or "0", least=0),
-        results=_results(config),
+        seed_base=fresh.seed_base,
+        results=results,
         model=model,
         device=_device(config.getoption("claim_device") or "cpu"),
         plan=config.getoption("claim_plan"),
@@ -64,7 +73,26 @@ def read(config: pytest.Config) -> Settings:
         inconclusive=_choice("--claim-inconclusive", _text(config, "inconclusive"), MODES),
         min_selected=_count("--claim-min-selected", config.getoption("claim_min_selected") or "0", least=0),
         own=checkpoints,
+        judged=judged,
+        pooled=fresh.pooled,
     )
+
+
+def _judged(config: pytest.Config, results: Path, seeds: int, checkpoints: own.Own | None) -> tuple[str, pool.Fresh]:
+    """How seeds are chosen, and which. Workers take those that the controlling process drew, not what the store says later."""
+    judged = _choice("--claim-mode", _text(config, "mode"), JUDGED)
+    given = config.getoption("claim_seed_base")
+    asked = None if given is None else _count("--claim-seed-base", given, least=0)
+    if judged == "regression":
+        return judged, pool.Fresh(asked or 0, ())
+    for option, weights in (("--claim-base", checkpoints), ("--claim-model", config.getoption("claim_model"))):
+        if weights is not None:
+            brings = f"{option} brings weights that are what they are"
+            raise HarnessError(f"--claim-mode evidence draws fresh seeds, and {brings}; drop one")
+    if hasattr(config, "workerinput"):
+        seed_base, pooled = config.workerinput["claim_fresh"]
+        return judged, pool.Fresh(seed_base, tuple(pooled))
+    return judged, pool.draw(results, seeds, asked)
 
 
 def _own(config: pytest.Config) -> own.Own | None:

@@ -11,12 +11,12 @@ text; the controlling process alone judges families and writes (harness.engine.l
 import json
 import os
 import re
-import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
-from harness import options
+from harness import options, plugin_progress
 from harness.errors import HarnessError, Unavailable
 
 LEDGER = "harness-ledger"
@@ -43,6 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError("--claim-plan trains and measures nothing; run it without -n")
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Controller(config), LEDGER)
+        config.pluginmanager.register(plugin_progress.Board(config), plugin_progress.Board.NAME)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -142,7 +143,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
             nodeid=pyfuncitem.nodeid,
             handles=handles,
             family=family,
-            say=_speaker(pyfuncitem.config),
+            tell=plugin_progress.teller(pyfuncitem.config),
         )
     except Unavailable as missing:  # only the body knows what it asks of a change
         pyfuncitem.stash[options.MESSAGE] = engine.skipped(claim, _scale(pyfuncitem), str(missing), pyfuncitem.nodeid)
@@ -225,9 +226,16 @@ class Controller:
                     scales=sorted({_scale_of(nodeid) for nodeid in nodeids}),
                     workers=_workers(self.config),
                     own=self.chosen.own,
+                    judged=self.chosen.judged,
+                    pooled=self.chosen.pooled,
                 )
             except HarnessError as error:
                 raise pytest.UsageError(str(error)) from None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node) -> None:
+        """Under xdist, before a worker starts: every process measures the seeds that were drawn here."""
+        node.workerinput["claim_fresh"] = [self.chosen.seed_base, list(self.chosen.pooled)]
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node, ids: list[str]) -> None:
@@ -245,8 +253,11 @@ class Controller:
                 self.problem = str(error)
 
     def pytest_report_header(self) -> str | None:
-        """Says whose weights are judged, before the first claim takes its time."""
-        own = self.chosen.own
+        """Says whose weights are judged, or which fresh seeds, before the first claim takes its time."""
+        own, seeds = self.chosen.own, self.chosen.replicates
+        if self.chosen.judged == "evidence":
+            number = len(self.chosen.pooled)
+            return f"claims: evidence, seeds {seeds[0]} to {seeds[-1]}, with those of {number} earlier session{'s' * (number != 1)}"
         if own is None:
             return None
         return f"claims: on your own checkpoints, {own.replicates} of each arm ({', '.join(own.arms)}), base {own.base}"
@@ -269,12 +280,16 @@ class Controller:
             terminalreporter.write_line(f"ERROR {self.problem}", red=True)
         if self.ledger is None or not self.ledger.claims:
             return
-        markup = terminalreporter.hasmarkup
+        from harness.report import look
+        from harness.report.cells import folded
+
+        how = look.look(sys.__stdout__, log_width=LOG_WIDTH)
         terminalreporter.write_line("")
-        width = shutil.get_terminal_size().columns if markup else LOG_WIDTH
-        terminalreporter.write_line(self.ledger.summary(width=width, color=markup))
+        color = terminalreporter.hasmarkup and not how.ascii
+        terminalreporter.write_line(self.ledger.summary(width=how.width, color=color, ascii_only=how.ascii))
         for line in self.ledger.flips():
-            terminalreporter.write_line(f"FLIP {line}", red=True)
+            for part in folded(f"FLIP {line}", how.width, "", "  "):
+                terminalreporter.write_line(part, red=True)
         if os.environ.get("GITHUB_STEP_SUMMARY"):
             with open(os.environ["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as page:
                 page.write(self.ledger.markdown() + "\n")
@@ -307,22 +322,6 @@ def _known(asked: str) -> str:
         if wanted and known and wanted.group(1) not in known:
             return str(unknown("claim" if key == "id" else key, wanted.group(1), known))
     return "`pytest suites/ -m claim --collect-only` lists the claims."
-
-
-def _speaker(config: pytest.Config):
-    """A function that writes one progress line past pytest's capture."""
-    capture = config.pluginmanager.getplugin("capturemanager")
-
-    def say(line: str) -> None:
-        import sys
-
-        if capture is None:
-            print(line, file=sys.stderr, flush=True)
-            return
-        with capture.global_and_fixture_disabled():
-            print(line, file=sys.stderr, flush=True)
-
-    return say
 
 
 def _fixtures() -> dict[str, object]:

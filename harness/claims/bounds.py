@@ -196,7 +196,7 @@ def above(limit: float, on: str = "identity") -> Bound:
 
 
 def equivalent(low: float, high: float, on: str = "identity") -> Bound:
-    """low <= x <= high, shown by two one-sided tests. Three replicates support nothing narrower than +-3 sd."""
+    """low <= x <= high, shown by two one-sided tests. Three replicates rarely support what is narrower than +-2.7 sd."""
     bound = Bound("equivalent", low=low, high=high, on=on)
     if not bound.low < bound.high:
         raise SpecError(f"equivalent(low, high) needs low < high, not [{low:g}, {high:g}].")

@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from harness.claims import Claim
-from harness.engine import arms, judging, plan
+from harness.engine import arms, judging, plan, pool, telling
 from harness.engine.own import Own
 from harness.engine.settings import Settings
 from harness.errors import ModelError, SpecError
 
-PROGRESS_EVERY_S = 5.0
-
 
 @dataclass(frozen=True)
 class Done:
-    """What a claim's item came to: passed, failed or inconclusive, the sentence for people, the message to store."""
+    """What a claim's item came to: passed, failed or inconclusive, the text for people, the message to store."""
 
     outcome: str
     sentence: str
@@ -58,7 +56,7 @@ def run(
     nodeid: str,
     handles: Mapping[str, object],
     family: list[Claim],
-    say: Callable[[str], None],
+    tell: Callable[[Mapping], None],
 ) -> Done:
     """Measure the claim and judge it.
 
@@ -69,14 +67,14 @@ def run(
         nodeid: the item's id, stored with the rows.
         handles: fixtures of the body that are neither arms nor helpers.
         family: every claim selected at this scale; its members of the same paper and family share alpha.
-        say: prints a progress line.
+        tell: is called with how far training and measuring are.
     """
     members = [c for c in family if c.paper == claim.paper and c.family == claim.family and judging.counts(c)]
     if len({c.alpha for c in members}) > 1:
         raise SpecError(f"claims of the family {claim.family!r} of {claim.paper} differ in alpha; give them one, or two families")
     began, clock = time.time(), time.perf_counter()
     lab = _lab(scale, settings.device, settings.model, settings.own)
-    lab.progress = progress = _Progress(say)
+    lab.progress = progress = _Progress(tell)
     waited = lab.waited_s
     from harness.engine import local, provenance
 
@@ -84,7 +82,9 @@ def run(
     measurable = settings.own.measurable(claim) if settings.own else claim
     measured = local.measure(measurable, body, lab, settings.replicates_of(claim), nodeid=nodeid, handles=handles)
     row = claim_row(claim, scale, "measured", "\n".join(lab.notes(claim)), nodeid)
-    verdict = judging.provisional(row, measured.rows, max(1, len(members)))
+    store = _store(settings.results) if settings.pooled else None
+    rows = pool.with_earlier(store, settings.pooled, [row], measured.rows)
+    verdict = judging.provisional(row, rows, max(1, len(members)), settings.judged)
     waiting = min(lab.waited_s - waited, measured.training_s)
     message = {
         "claim": row,
@@ -101,16 +101,18 @@ def run(
         "span": span(began),
     }
     expected = row["expected"]
-    sentence = judging.sentence(row, verdict)
-    return Done(_outcome(verdict, expected, settings.inconclusive), sentence, message)
+    outcome = _outcome(verdict, expected, settings)
+    failed = outcome == "failed"
+    sentence = telling.failure(claim, row, verdict, rows, settings) if failed else judging.sentence(row, verdict)
+    return Done(outcome, sentence, message)
 
 
-def _outcome(verdict, expected: str, mode: str) -> str:
+def _outcome(verdict, expected: str, settings: Settings) -> str:
     if verdict.reason == "non-finite":
         return "failed"
     if verdict.verdict == "inconclusive":
-        return "failed" if mode == "fail" and expected not in ("inconclusive", "open") else "inconclusive"
-    return "passed" if expected in ("open", verdict.verdict) else "failed"
+        return "failed" if settings.inconclusive == "fail" and expected not in ("inconclusive", "open") else "inconclusive"
+    return "failed" if judging.contradicts(verdict.verdict, expected, settings.judged) else "passed"
 
 
 def claim_row(claim: Claim, scale: str, status: str, reason: str, nodeid: str) -> dict:
@@ -154,21 +156,14 @@ def span(began: float) -> dict:
 
 
 class _Progress:
-    """Turns the trainer's dicts into one line every few seconds: arm, seed, step, reward, time left."""
+    """Passes on how far training and measuring are, and counts the runs that were trained."""
 
-    def __init__(self, say: Callable[[str], None]):
-        self.say, self.last, self.trained = say, 0.0, 0
+    def __init__(self, tell: Callable[[Mapping], None]):
+        self.tell, self.trained = tell, 0
 
     def __call__(self, now: Mapping) -> None:
-        done = now["step"] >= now["steps"]
-        self.trained += done
-        if not done and time.monotonic() - self.last < PROGRESS_EVERY_S:
-            return
-        self.last = time.monotonic()
-        reward = f" reward {now['reward']:.2f}" if now.get("reward") is not None else ""
-        loss = f" loss {now['loss']:.3f}" if now.get("loss") is not None else ""
-        left = "done" if done else f"{now['seconds_left']:.0f} s left"
-        self.say(f"  {now['arm']} {now['scale']} seed {now['seed']} step {now['step']}/{now['steps']}{reward}{loss}  {left}")
+        self.trained += "arm" in now and now["step"] >= now["steps"]
+        self.tell(now)
 
 
 @lru_cache(maxsize=4)
@@ -188,6 +183,14 @@ def _available(device: str) -> str:
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ModelError(f"--claim-device {device}: this machine has no usable CUDA device; drop the option to use the CPU")
     return device
+
+
+@lru_cache(maxsize=1)
+def _store(results):
+    """One connection a process: sessions that earlier evidence comes from were complete when this one began."""
+    from harness.store.reader import connect
+
+    return connect(results)
 
 
 @lru_cache(maxsize=1)

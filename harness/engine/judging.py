@@ -15,6 +15,7 @@ from typing import Any
 from harness.claims import OWN, Claim, Evidence, NoMatch, Verdict, judge, judge_family
 from harness.claims.aggregate import UNMATCHED
 from harness.claims.samples import Scores
+from harness.claims.verdict import INCONCLUSIVE
 from harness.errors import StoreError
 
 Row = Mapping[str, Any]
@@ -161,6 +162,16 @@ def sentence(claim_row: Row, verdict: Verdict) -> str:
     head = f"{claim_row['claim_id']} [{claim_row['scale']}] {verdict.verdict}{reason}"
     body = f"{numbers}, bound {claim_row['bound']}, n {verdict.n}, expected {claim_row['expected'] or 'open'}"
     return f"{head}: {body}" + (f". {verdict.detail}" if verdict.detail else "")
+
+
+def contradicts(verdict: str, expected: str | None, judged: str = "regression") -> bool:
+    """Whether a verdict is another than the one that the claim is registered to have; an inconclusive one contradicts nothing.
+
+    "Inconclusive" is registered for the few seeds of regression mode: that evidence settles it is news and no contradiction.
+    """
+    if verdict == INCONCLUSIVE or expected in (None, "open") or (judged == "evidence" and expected == INCONCLUSIVE):
+        return False
+    return verdict != expected
 
 
 def tally(claim_rows: Iterable[Row], verdicts: Iterable[Row]) -> dict[str, int]:

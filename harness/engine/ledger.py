@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.claims import OWN
-from harness.engine import judging, provenance
+from harness.engine import judging, pool, provenance
 from harness.engine.own import Own
-from harness.report import terminal
+from harness.report import look, terminal
+from harness.report.cells import fitted, folded
 from harness.store import compare, schema, writer
 from harness.training.recipe import LOOP_VERSION
 
@@ -28,19 +29,31 @@ class Ledger:
         scales: scales asked for.
         workers: processes that measure, to share out the wall time.
         own: the user's checkpoints, where they are what is judged.
+        judged: "regression" or "evidence"; pooled: the sessions whose values are judged together with this one's.
 
     Raises:
         StoreError: the folder cannot be read or written.
     """
 
     def __init__(
-        self, results: Path, root: Path, *, seeds: int, seed_base: int, scales: list[str], workers: int = 1, own: Own | None = None
+        self,
+        results: Path,
+        root: Path,
+        *,
+        seeds: int,
+        seed_base: int,
+        scales: list[str],
+        workers: int = 1,
+        own: Own | None = None,
+        judged: str = "regression",
+        pooled: tuple[str, ...] = (),
     ):
         self.results, self.root, self.own = results, root, own
         self.workers = max(1, workers)
         self.provenance = {
             "mode": "ci" if os.environ.get("CI") else "dev",
-            "judged": "regression",
+            "judged": judged,
+            "pooled": list(pooled) if judged == pool.EVIDENCE else None,
             "seed_base": seed_base,
             "seeds": seeds,
             "scales": scales,
@@ -50,7 +63,7 @@ class Ledger:
             **provenance.versions(),
             **provenance.machine(),
         }
-        known = compare.previous_verdicts(results)  # first: a damaged file is told before anything is trained
+        known = compare.previous_verdicts(results, judged=judged)  # first: a damaged file is told before anything is trained
         self.previous = {key: row for key, row in known.items() if key[1] != OWN}  # those were of other checkpoints
         self.durations = compare.last_durations(results)
         self.session = writer.Session(results).open(self.provenance)
@@ -84,7 +97,8 @@ class Ledger:
         claims = list(self.claims.values())
         measured = {(row["claim_id"], row["scale"]) for row in claims if row["status"] == "measured"}
         rows = [row for row in self.measurements if (row["claim_id"], row["scale"]) in measured]
-        self.verdicts = judging.verdict_rows(claims, rows)
+        judged, pooled = self.provenance["judged"], self.provenance["pooled"] or ()
+        self.verdicts = judging.verdict_rows(claims, pool.with_earlier_in(self.results, pooled, claims, rows), judged)
         self.path = self.session.commit(
             {"claims": claims, "measurements": rows, "verdicts": self.verdicts, "runs": [self._run_row(claims)]}
         )
@@ -94,16 +108,19 @@ class Ledger:
         return [
             f"{row['claim_id']} [{row['scale']}]: {row['verdict']}, registered as {row['expected']}"
             for row in self.verdicts
-            if row["as_expected"] is False and row["verdict"] != "inconclusive"
+            if judging.contradicts(row["verdict"], row["expected"], self.provenance["judged"])
         ]
 
     def summary(self, *, width: int, color: bool, ascii_only: bool = False) -> str:
         """The verdict table, notes on what was measured, what was skipped, then the times and where the rows are."""
+        say = look.plain if ascii_only else str
         table = terminal.verdict_table(self.verdicts, self.previous, width=width, color=color, ascii=ascii_only)
         claims = list(self.claims.values())
         idle = self.own.unused(map(judging.claim_of, claims)) if self.own else []
-        lines = [table, *terminal.remark_lines(claims, width), *(f" note [{OWN}]: {note}" for note in idle)]
-        return "\n".join([*lines, "", self.time_line(), self._where_line()])
+        lines = [table, *terminal.remark_lines(claims, width, say)]
+        lines += [line for note in idle for line in folded(say(f"note [{OWN}]: {note}"), width, " ", "   ")]
+        ends = [line for text in (self.time_line(), *self._where_lines(width)) for line in fitted(say(text), width, "", "  ")]
+        return "\n".join([*lines, "", *ends])
 
     def markdown(self) -> str:
         """The verdict table for a CI job summary."""
@@ -131,9 +148,12 @@ class Ledger:
         }
         return {**used, "neither": max(0.0, 1.0 - sum(used.values())), **{f"({k})": v / capacity for k, v in parts.items()}}
 
-    def _where_line(self) -> str:
+    def _where_lines(self, width: int) -> list[str]:
+        """The file and a query: side by side where that fits."""
         where = os.path.relpath(self.path, self.root) if self.path else "nothing was written"
-        return f'{where}   query: harness query "from latest_verdict"'
+        view = "latest_evidence" if self.provenance["judged"] == pool.EVIDENCE else "latest_verdict"
+        query = f'query: harness query "from {view}"'
+        return [f"{where}   {query}"] if len(where) + len(query) + 3 <= width else [where, query]
 
     def _run_row(self, claims: list[dict]) -> dict:
         wall = time.perf_counter() - self.started

@@ -19,6 +19,7 @@ from harness.errors import Unmatched
 from harness.spectra import matching
 
 METRIC_VERSION = 1
+PROGRESS_S = 2.0
 
 
 @dataclass
@@ -53,11 +54,32 @@ def measure(
     lab.ensure(plan.needs(claim, lab.scale, seeds))
     measured.training_s = time.perf_counter() - started
     started = time.perf_counter()
-    for seed in seeds:
-        for role, control in _calls(claim):
-            measured.rows.append(_row(claim, body, lab, seed, role, control, nodeid, handles))
+    cells = [(seed, role, control) for seed in seeds for role, control in _calls(claim)]
+    tell = _Telling(claim, lab, len(cells))
+    for seed, role, control in cells:
+        measured.rows.append(_row(claim, body, lab, seed, role, control, nodeid, handles))
+        tell(seed, role, control)
     measured.measuring_s = time.perf_counter() - started
     return measured
+
+
+class _Telling:
+    """Tells a lab's `progress` how far the measuring of a claim is, once it takes longer than a glance."""
+
+    def __init__(self, claim: Claim, lab: Lab, count: int):
+        self._claim, self._lab, self._count = claim, lab, count
+        self._done, self._began, self._told = 0, time.perf_counter(), time.perf_counter()
+
+    def __call__(self, seed: int, role: str, control: Control | None) -> None:
+        self._done += 1
+        now = time.perf_counter()
+        if self._lab.progress is None or now - self._told < PROGRESS_S:
+            return
+        self._told = now
+        left = (now - self._began) / self._done * (self._count - self._done)
+        about = {"claim": self._claim.id, "scale": self._lab.scale, "seed": seed}
+        about["control"] = f"{role} {control.label()}" if control else ""
+        self._lab.progress({**about, "step": self._done, "steps": self._count, "seconds_left": left})
 
 
 def _calls(claim: Claim) -> list[tuple[str, Control | None]]:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.engine import judging
+from harness.engine import judging, pool
 from harness.errors import HarnessError
 from harness.store import journal as journals
+from harness.store.compacted import is_stored
 from harness.store.schema import SCHEMA_VERSION
-from harness.store.writer import Session, table_path
+from harness.store.writer import Session
 
 JUST_BEGUN_S = 60.0
 
@@ -60,7 +61,7 @@ def _settle(results_dir: Path, journal: journals.Journal, other_hosts: bool) -> 
             return "elsewhere", f"was begun on {journal.host} and is left alone; recover it there, or with --other-hosts"
     elif journals.is_alive(journal):
         return "running", f"is being written by process {journal.pid} and is left alone"
-    if table_path(results_dir, "runs", journal.run_id).is_file():
+    if is_stored(results_dir, journal.run_id):
         return "committed", "was complete already; its journal is removed"
     if not journal.claims:
         return "empty", "holds no complete claim; its journal is removed"
@@ -69,7 +70,8 @@ def _settle(results_dir: Path, journal: journals.Journal, other_hosts: bool) -> 
 
 def _save(results_dir: Path, journal: journals.Journal) -> str:
     run = {"mode": "dev", "judged": "regression", **journal.run}
-    verdicts = judging.verdict_rows(journal.claims, journal.measurements, run["judged"])
+    rows = pool.with_earlier_in(results_dir, run.get("pooled") or (), journal.claims, journal.measurements)
+    verdicts = judging.verdict_rows(journal.claims, rows, run["judged"])
     run |= judging.tally(journal.claims, verdicts)
     run |= {
         "finished": datetime.fromtimestamp(journal.path.stat().st_mtime, UTC),

@@ -11,7 +11,7 @@ from math import isclose
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.engine import judging
+from harness.engine import judging, pool
 from harness.errors import HarnessError, SpecError, StoreError
 from harness.store.reader import ask, connect
 from harness.store.schema import COLUMNS, SCHEMA_VERSION
@@ -65,7 +65,7 @@ def rejudge(results_dir: str | Path, which: str = "latest") -> list[Rejudged]:
         StoreError: no such run, or a file cannot be read.
     """
     with connect(results_dir) as connection:
-        runs = ask(connection, "FROM runs WHERE rejudges IS NULL ORDER BY started, run_id").to_pylist()
+        runs = ask(connection, "FROM runs WHERE rejudges IS NULL AND judged <> 'none' ORDER BY started, run_id").to_pylist()
         return [_rejudge(connection, run) for run in _choose(runs, which, results_dir)]
 
 
@@ -101,7 +101,7 @@ def _rejudge(connection: "duckdb.DuckDBPyConnection", run: dict[str, Any]) -> Re
         else:
             fit.append(row)
     try:
-        verdicts = judging.verdict_rows(fit, values, run["judged"])
+        verdicts = judging.verdict_rows(fit, pool.with_earlier(connection, run["pooled"] or (), fit, values), run["judged"])
     except HarnessError as error:
         refused, verdicts, fit = [*refused, str(error)], [], []
     skip = {(row["claim_id"], row["scale"]) for row in claims} - {(row["claim_id"], row["scale"]) for row in fit}
@@ -144,7 +144,7 @@ def write(results_dir: str | Path, rejudged: Rejudged, provenance: Mapping[str, 
     old, now = rejudged.run, datetime.now(UTC)
     run = {
         **provenance,
-        **{key: old[key] for key in ("judged", "seed_base", "seeds", "scales", "loop_version")},
+        **{key: old[key] for key in ("judged", "seed_base", "seeds", "scales", "loop_version", "pooled")},
         **judging.tally(rejudged.claims, rejudged.verdicts),
         "started": now,
         "mode": "rejudge",

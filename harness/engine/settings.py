@@ -9,7 +9,10 @@ from harness.engine.own import Own
 
 @dataclass(frozen=True)
 class Settings:
-    """What the user asked for. `scales` is empty where every claim is judged at the scales it lists; `own` is a scale by itself."""
+    """What the user asked for. `scales` is empty where every claim is judged at the scales it lists; `own` is a scale by itself.
+
+    `judged` is "regression" (fixed seeds) or "evidence" (fresh ones, judged with those of the sessions named in `pooled`).
+    """
 
     scales: tuple[str, ...]
     seeds: int
@@ -22,6 +25,8 @@ class Settings:
     inconclusive: str
     min_selected: int
     own: Own | None = None
+    judged: str = "regression"
+    pooled: tuple[str, ...] = ()
 
     @property
     def hub(self) -> bool:
@@ -34,7 +39,10 @@ class Settings:
         return tuple(range(self.seed_base, self.seed_base + self.seeds))
 
     def replicates_of(self, claim: Claim) -> tuple[int, ...]:
-        """The seeds of a claim: further ones where it may not be judged on so few. A user's checkpoints are what there is."""
-        if self.own:
+        """The seeds of a claim: further ones where it may not be judged on so few. A user's checkpoints are what there is.
+
+        Evidence gathers over sessions, so that each measures as many as it was asked for.
+        """
+        if self.own or (self.judged == "evidence" and claim.bound.statistical):
             return self.replicates
         return tuple(range(self.seed_base, self.seed_base + max(self.seeds, claim.seeds or 0)))

@@ -1,4 +1,4 @@
-"""Rows of a query as a table, CSV, JSON or Markdown.
+"""Rows of a query as a table, CSV, JSON or Markdown; in a file also as Parquet.
 
 In a terminal the table is drawn by rich; elsewhere it is plain aligned text of full width, since rich cuts cells to 80
 columns where it cannot see a terminal. A missing value is empty (null in JSON), never 0.
@@ -7,9 +7,17 @@ columns where it cannot see a terminal. A missing value is empty (null in JSON),
 import csv
 import io
 import json
+import os
 from collections.abc import Sequence
+from decimal import Decimal
 from math import isfinite
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import StoreError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FORMATS = ("table", "csv", "json", "md")
 MIN_WIDTH = 9  # columns of a terminal that a column of a table needs to be readable
@@ -30,12 +38,53 @@ def render(names: Sequence[str], rows: Sequence[Sequence[Any]], format: str = "t
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows(["" if value is None else value for value in row] for row in rows)
+        writer.writerows([_csv(value) for value in row] for row in rows)
         return out.getvalue().rstrip("\n")
     cells = [[cell(value) for value in row] for row in rows]
     if format == "md":
         return markdown(names, cells)
     return aligned([list(names), *cells], right=_numeric(rows, len(names))) if names else ""
+
+
+def rows_of(table: "pa.Table | None") -> tuple[list[str], list[tuple]]:
+    """Column names made distinct, and rows of Python values; empty for a statement without a result."""
+    if table is None:
+        return [], []
+    return unique(table.column_names), list(zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def to_arrow(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> "pa.Table":
+    """The same the other way round."""
+    import pyarrow as pa
+
+    return pa.table({name: [row[i] for row in rows] for i, name in enumerate(names)})
+
+
+def write(table: "pa.Table | None", path: Path, format: str) -> None:
+    """Write a result into a file, whole or not at all.
+
+    Args:
+        table: None writes an empty file, in Parquet one without columns.
+        path: the file; its folder must exist.
+        format: one of FORMATS, or parquet.
+
+    Raises:
+        StoreError: the file cannot be written.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    temporary = path.with_name(path.name + ".tmp")
+    names, rows = rows_of(table)
+    try:
+        if format == "parquet":
+            pq.write_table(pa.table({}) if table is None else table.rename_columns(names), temporary, compression="zstd")
+        else:
+            temporary.write_text(render(names, rows, format) + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise StoreError(f"cannot write {path}: {error.strerror or error}; name another file with --out") from error
 
 
 def print_table(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -100,10 +149,21 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[bool] = (), gap: int 
     return "\n".join(line.rstrip() for line in lines)
 
 
+def _csv(value: Any) -> Any:
+    """Lists and structs as JSON: Python's own notation is read by nobody else."""
+    if value is None:
+        return ""
+    return json.dumps(_json(value), default=str) if isinstance(value, (list, dict)) else value
+
+
 def _json(value: Any) -> Any:
     """JSON has no NaN: what a query computed as non-finite is null, as it is in the store."""
     if isinstance(value, list):
         return [_json(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: _json(entry) for key, entry in value.items()}
+    if isinstance(value, Decimal):
+        return float(value)  # DuckDB's 1.5 is one
     return None if isinstance(value, float) and not isfinite(value) else value
 
 

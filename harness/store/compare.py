@@ -29,7 +29,7 @@ def previous_verdicts(
     Args:
         results_dir: the store.
         baseline: a verdicts file for claims that the store has not seen; by default the store's own,
-            <results_dir>/baseline/verdicts.parquet. It need not exist.
+            <results_dir>/baseline/verdicts.parquet. It need not exist. It holds regression verdicts.
         judged: only runs judged this way; a regression verdict is no previous value for an evidence one.
 
     Returns:
@@ -38,7 +38,7 @@ def previous_verdicts(
     Raises:
         StoreError: a file cannot be read.
     """
-    found = _keyed(_baseline(results_dir, baseline))
+    found = _keyed(_baseline(results_dir, baseline)) if judged == "regression" else {}
     if (Path(results_dir) / "runs").is_dir():
         found |= _keyed(query(results_dir, _LAST, {"judged": judged}).to_pylist())
     return found
@@ -60,10 +60,13 @@ def last_durations(results_dir: str | Path) -> dict[str, float]:
 
 
 def stored_specs(results_dir: str | Path, baseline: str | Path | None = None) -> list[tuple[str, int, str]]:
-    """(claim_id, version, spec_sha) of every claim in the baseline and in complete runs, oldest first."""
+    """(claim_id, version, spec_sha) of every claim in the baseline and that complete runs judged, oldest first.
+
+    A spec that was refused has a row in `claims` too, and must not stand in the way of the one that it is restored to.
+    """
     rows = _baseline(results_dir, baseline)
     if (Path(results_dir) / "runs").is_dir():
-        sql = "SELECT claim_id, version, spec_sha FROM claims GROUP BY ALL ORDER BY min(run_id)"
+        sql = "SELECT claim_id, version, spec_sha FROM claims WHERE status = 'measured' GROUP BY ALL ORDER BY min(run_id)"
         rows += query(results_dir, sql).to_pylist()
     return [(row["claim_id"], row["version"], row["spec_sha"]) for row in rows]
 

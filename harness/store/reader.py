@@ -5,26 +5,32 @@ silence, and a file copied into a second month counts its rows twice. All three 
 named. Files are always read with union_by_name=true: without it the first file's types win and 1.5 is read as 2.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import StoreError
+from harness.store.compacted import Compact, believed, compact_names, live_compacts
 from harness.store.schema import COLUMNS, columns, schema
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-DERIVED = ("complete_runs", "standing", "latest_verdict", "flips", "noise_floor", "explained_by_noise")
+DERIVED = ("complete_runs", "standing", "latest_verdict", "latest_evidence", "flips", "noise_floor", "explained_by_noise", "latest_profile")
 """Views of views.sql beyond the tables; the table macro evidence(claim) stands beside them."""
+TRIES = 3  # listings of a store whose files are merged meanwhile
 
 
-def connect(results_dir: str | Path) -> "duckdb.DuckDBPyConnection":
+def connect(results_dir: str | Path, *, in_memory: bool = False) -> "duckdb.DuckDBPyConnection":
     """An in-memory connection with the store's tables and the views of views.sql.
 
     `runs`, `claims`, `measurements` and `verdicts` hold complete runs only. An empty or missing folder reads as no rows.
+
+    Args:
+        results_dir: the store.
+        in_memory: copy the tables to memory now, so that no file of the store is opened later.
 
     Raises:
         StoreError: a file is truncated, empty, foreign or there twice.
@@ -37,13 +43,13 @@ def connect(results_dir: str | Path) -> "duckdb.DuckDBPyConnection":
         ":memory:", config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
     )
     connection.execute("SET TimeZone = 'UTC'")
-    for table in COLUMNS:
-        files = table_files(results_dir, table)
+    kind = "TABLE" if in_memory else "VIEW"
+    for table, files in store_files(results_dir).items():
         connection.register("empty", schema(table).empty_table())
         connection.execute(f"CREATE TABLE zero_{table} AS FROM empty")
         connection.unregister("empty")
         stored = f"UNION ALL BY NAME FROM read_parquet([{_literals(files)}], union_by_name = true)" if files else ""
-        connection.execute(f"CREATE VIEW stored_{table} AS FROM zero_{table} {stored}")
+        connection.execute(f"CREATE {kind} stored_{table} AS FROM zero_{table} {stored}")
     connection.execute(resources.files("harness.store").joinpath("views.sql").read_text(encoding="utf-8"))
     return connection
 
@@ -59,7 +65,15 @@ def query(results_dir: str | Path, sql: str, params: Mapping[str, Any] | None = 
     Raises:
         StoreError: DuckDB refuses the SQL, or a file of the store cannot be read.
     """
-    with connect(results_dir) as connection:
+    import duckdb
+
+    try:
+        with connect(results_dir) as connection:
+            return ask(connection, sql, params)
+    except StoreError as error:
+        if not isinstance(error.__cause__, duckdb.IOException):
+            raise
+    with connect(results_dir) as connection:  # once more: files that were listed may have been merged before they were read
         return ask(connection, sql, params)
 
 
@@ -75,9 +89,26 @@ def ask(connection: "duckdb.DuckDBPyConnection", sql: str, params: Mapping[str, 
         raise StoreError(f"the query failed: {str(error).strip()}") from error
 
 
-def table_files(results_dir: Path, table: str) -> list[Path]:
-    """A table's data files in order of their run ids, each checked."""
-    files = sorted((results_dir / table).glob("*/*.parquet"), key=lambda path: path.name)
+def store_files(results_dir: Path) -> dict[str, list[Path]]:
+    """The files that are read, by table; see `harness.store.compacted`."""
+    gone = results_dir
+    for _ in range(TRIES):
+        # Old files go once a merge is committed, so a listing is whole if nothing was committed meanwhile.
+        before = compact_names(results_dir)
+        try:
+            live = live_compacts(results_dir)
+            found = {table: table_files(results_dir, table, live) for table in COLUMNS}
+        except FileNotFoundError as error:
+            gone = error.filename
+            continue
+        if compact_names(results_dir) == before:
+            return found
+    raise StoreError(f"{gone} changed while it was read; is `harness compact` at work, or is it a link to a file that is gone?")
+
+
+def table_files(results_dir: Path, table: str, live: Sequence[Compact] = ()) -> list[Path]:
+    """A table's data files in order of their run ids, each checked; without those that a compact file supersedes."""
+    files = believed(sorted((results_dir / table).glob("*/*.parquet"), key=lambda path: path.name), table, live)
     for one, other in zip(files, files[1:], strict=False):
         if one.name == other.name:
             raise StoreError(f"run {one.stem} is stored twice, in {one.parent} and {other.parent}; move one of them away")
@@ -93,6 +124,7 @@ def check_file(path: Path, table: str) -> None:
 
     Raises:
         StoreError: truncated, empty, not written by this store, or a column has another type.
+        FileNotFoundError: it is gone.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -100,6 +132,8 @@ def check_file(path: Path, table: str) -> None:
     away = "move it out of the results folder"
     try:
         found = pq.read_schema(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(error.errno, error.strerror, str(path)) from error
     except (pa.ArrowInvalid, OSError) as error:
         what = "is empty (0 bytes)" if path.stat().st_size == 0 else "is truncated or not a Parquet file"
         raise StoreError(f"{path} {what}; {away}, the other runs are intact") from error

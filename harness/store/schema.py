@@ -19,10 +19,9 @@ from harness.errors import StoreError
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2  # 2: the table `profiles`, runs.pooled
 TABLES = ("claims", "measurements", "verdicts", "runs")  # in writing order: runs is the commit marker
-"""What every session writes; `matrices` is written by a diff alone, before them."""
-
+"""What every session writes; before them, `matrices` is written by a diff alone and `profiles` by a profile alone."""
 
 
 class Column(NamedTuple):
@@ -47,6 +46,7 @@ seed_base int             | seeds int                | scales strings           
 ci_url string             | selected int             | measured int             | skipped int
 errored int               | supported int            | refuted int              | inconclusive int
 schema_version int!       | loop_version int         | trained int
+pooled strings
 """
 _CLAIMS = """
 run_id string!            | claim_id string!         | scale string!            | paper string!
@@ -83,6 +83,15 @@ null_sd float             | null_draws int           | k int                    
 route string              | bound float              | status string!           | detail string
 metric_version int        | duration_s float
 """
+# A row is one curve or one map of one matrix at one step. matrix "": of all matrices together. x, y: the curve; y alone: a map
+# of rows x cols values, row by row. reference: what noise or chance gives, as long as y, or one value.
+_PROFILES = """
+run_id string!            | subject string!          | arm string               | scale string
+seed int                  | run_key string           | step int!                | matrix string!
+layer int                 | module string            | kind string!             | x floats
+y floats                  | rows int                 | cols int                 | reference floats
+reference_name string     | status string!           | detail string            | metric_version int
+"""
 
 
 def _parse(text: str) -> dict[str, Column]:
@@ -96,6 +105,7 @@ COLUMNS: dict[str, dict[str, Column]] = {
     "measurements": _parse(_MEASUREMENTS),
     "verdicts": _parse(_VERDICTS),
     "matrices": _parse(_MATRICES),
+    "profiles": _parse(_PROFILES),
 }
 
 

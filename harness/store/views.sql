@@ -6,6 +6,7 @@ CREATE VIEW claims AS FROM stored_claims SEMI JOIN stored_runs USING (run_id);
 CREATE VIEW measurements AS FROM stored_measurements SEMI JOIN stored_runs USING (run_id);
 CREATE VIEW verdicts AS FROM stored_verdicts SEMI JOIN stored_runs USING (run_id);
 CREATE VIEW matrices AS FROM stored_matrices SEMI JOIN stored_runs USING (run_id);
+CREATE VIEW profiles AS FROM stored_profiles SEMI JOIN stored_runs USING (run_id);
 
 -- One row per session that ended, newest first.
 CREATE VIEW complete_runs AS
@@ -26,8 +27,18 @@ LEFT JOIN runs AS measuring ON measuring.run_id = judging.rejudges
 QUALIFY row_number() OVER (
   PARTITION BY measured_in, claim_id, scale ORDER BY judging.started DESC, verdicts.run_id DESC) = 1;
 
+-- One row per claim and scale. A verdict on fixed seeds goes before one on fresh seeds, whichever is newer: the two are never mixed,
+-- and a store that has only evidence shows that.
 CREATE VIEW latest_verdict AS
 FROM standing
+QUALIFY row_number() OVER (
+  PARTITION BY claim_id, scale ORDER BY judged = 'evidence', measured_at DESC, measured_in DESC) = 1
+ORDER BY paper, claim_id, scale;
+
+-- The same of evidence mode alone: fresh seeds, with those of the sessions in runs.pooled.
+CREATE VIEW latest_evidence AS
+FROM standing
+WHERE judged = 'evidence'
 QUALIFY row_number() OVER (PARTITION BY claim_id, scale ORDER BY measured_at DESC, measured_in DESC) = 1
 ORDER BY paper, claim_id, scale;
 
@@ -52,13 +63,24 @@ FROM steps
 WHERE previous_verdict IS NOT NULL AND verdict <> previous_verdict AND scale <> 'own'
 ORDER BY measured_at DESC, claim_id, scale;
 
--- Every value behind a claim's latest verdict, at each scale: FROM evidence('paper/claim').
+-- Every value behind a claim's latest verdict, at each scale: FROM evidence('paper/claim'). Where that was judged on fresh seeds,
+-- also the values of earlier sessions that it was pooled with (harness.engine.pool says which).
 CREATE MACRO evidence(claim) AS TABLE
+WITH latest AS (FROM latest_verdict AS v WHERE v.claim_id = claim),
+sources AS (
+  SELECT *, measured_in AS source, 1000000000 AS nth FROM latest
+  UNION ALL BY NAME
+  SELECT latest.*, unnest(runs.pooled) AS source, generate_subscripts(runs.pooled, 1) AS nth
+  FROM latest JOIN runs ON runs.run_id = latest.measured_in
+  WHERE latest.method IS DISTINCT FROM 'exact')
 SELECT latest.scale, m.role, m.control, m.seed, m.value, m.value2, m.status, m.metric, m.within, m.arms,
-       m.names, m."values", m.model, m.run_keys, latest.measured_in AS run_id, latest.verdict
-FROM latest_verdict AS latest
-JOIN measurements AS m ON m.run_id = latest.measured_in AND m.claim_id = latest.claim_id AND m.scale = latest.scale
-WHERE latest.claim_id = claim
+       m.names, m."values", m.model, m.run_keys, m.run_id, latest.verdict
+FROM sources AS latest
+JOIN measurements AS m ON m.run_id = latest.source AND m.claim_id = latest.claim_id AND m.scale = latest.scale
+LEFT JOIN claims AS c ON c.run_id = m.run_id AND c.claim_id = m.claim_id AND c.scale = m.scale
+WHERE latest.source = latest.measured_in
+   OR (c.status = 'measured' AND c.version = latest.version AND c.spec_sha = latest.spec_sha)
+QUALIFY latest.nth = min(latest.nth) OVER (PARTITION BY latest.scale, m.seed)
 ORDER BY latest.scale, CASE m.role WHEN 'claim' THEN 0 WHEN 'null' THEN 1 WHEN 'plant' THEN 2 ELSE 3 END, m.control, m.seed;
 
 -- How far a measure moves between two runs that differ in nothing that matters: on the judged scale (noise_floor), and
@@ -87,3 +109,13 @@ SELECT claim_id, scale, bound, estimate, ci_low, ci_high, null_name, null_estima
 FROM latest_verdict
 WHERE reason = 'null explains it'
 ORDER BY claim_id, scale;
+
+-- The newest curve or map of each subject, step, matrix and kind: a subject that was profiled again shows its last profile.
+-- `layer_...` kinds have a curve a module, all under matrix ''.
+CREATE VIEW latest_profile AS
+SELECT profiles.*
+FROM profiles
+JOIN runs USING (run_id)
+QUALIFY row_number() OVER (
+  PARTITION BY subject, step, matrix, module, kind ORDER BY runs.started DESC, run_id DESC) = 1
+ORDER BY subject, step, layer NULLS FIRST, matrix, kind, module;

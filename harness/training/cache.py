@@ -150,7 +150,7 @@ def ensure_all(
     device: str = "cpu",
     waited: Callable[[float], None] | None = None,
 ) -> dict[Request, Run]:
-    """Every run requested, trained where the cache lacks it.
+    """Every run requested, trained where the cache lacks it. `progress` is also told of the runs to come (`others`).
 
     Parallel processes that ask for the same runs share the work: each takes a run that nobody is training, and waits
     only when none is left, and is told by `waited` for how many seconds.
@@ -169,7 +169,7 @@ def ensure_all(
                 continue
             else:
                 try:
-                    if not try_ensure(request, progress, device=device):
+                    if not try_ensure(request, _with_others(progress, request, open_), device=device):
                         continue
                 except TrainingError as error:
                     failed[request] = error
@@ -181,6 +181,18 @@ def ensure_all(
     if failed:
         raise next(iter(failed.values()))
     return {request: load(request) for request in wanted}
+
+
+def _with_others(progress: Progress | None, request: Request, open_: list[Request]) -> Progress | None:
+    """Adds to what is told of a run the cost of its recipe, and the runs that are still to come."""
+    if progress is None:
+        return None
+    others = [
+        {"arm": each.arm, "scale": each.scale, "steps": each.recipe.steps, "cost_s": each.recipe.cost_s}
+        for each in open_
+        if each != request
+    ]
+    return lambda now: progress({**now, "cost_s": request.recipe.cost_s, "others": others})
 
 
 def ensure(request: Request, progress: Progress | None = None, *, device: str = "cpu") -> Run:

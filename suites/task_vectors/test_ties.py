@@ -21,6 +21,8 @@ KEPT = 0.95
     expect={"tiny": "open"},
     family=MERGING,
     nightly=True,
+    version=2,
+    why="the code it shares with KnOTS learned a factor for means of vectors; what it does for this rule is as it was",
 )
 def test_beats_task_arithmetic(
     rlvr_addition, rlvr_sorting, rlvr_reversal, models, rng, made="trained", against="task-arithmetic"
@@ -39,6 +41,8 @@ def test_beats_task_arithmetic(
     expect={"tiny": "open"},
     family=MERGING,
     nightly=True,
+    version=2,
+    why="the code it shares with KnOTS learned a factor for means of vectors; what it does for this rule is as it was",
 )
 def test_beats_task_arithmetic_of_sft(
     sft_addition, sft_sorting, sft_reversal, models, rng, made="trained", against="task-arithmetic"
@@ -57,6 +61,8 @@ def test_beats_task_arithmetic_of_sft(
     expect={"tiny": "open"},
     family=MERGING,
     nightly=True,
+    version=2,
+    why="the code it shares with KnOTS learned a factor for means of vectors; what it does for this rule is as it was",
 )
 def test_signs_matter(rlvr_addition, rlvr_sorting, rlvr_reversal, models, rng, made="trained", against="trimmed"):
     experts = (rlvr_addition, rlvr_sorting, rlvr_reversal)
@@ -77,6 +83,8 @@ def test_signs_matter(rlvr_addition, rlvr_sorting, rlvr_reversal, models, rng, m
     expect={"tiny": "refuted"},
     family=MERGING,
     nightly=True,
+    version=2,
+    why="the code it shares with KnOTS learned a factor for means of vectors; what it does for this rule is as it was",
 )
 def test_largest_fifth_keeps_specialist(
     rlvr_addition, rlvr_sorting, rlvr_reversal, models, rng, density=0.2, mask="largest"

@@ -79,7 +79,7 @@ def test_evidence_of_one_claim(tmp_path, ask):
         (["flip"], "there is no query named 'flip'; did you mean 'flips'?"),
         (["zzz"], "there is no query named 'zzz'; there are runs, claims"),
         (["evidence"], "evidence needs a claim: harness query evidence"),
-        (["flips", "paper/claim"], "only `evidence` takes a second argument"),
+        (["flips", "paper/claim"], "flips takes no argument, so what is 'paper/claim'?"),
         (["from flips where"], "the query failed: Parser Error"),
         (["select nosuch from flips"], "the query failed: Binder Error"),
     ],
@@ -90,14 +90,14 @@ def test_a_bad_query_is_one_message_and_exit_2(ask, arguments, says):
     assert (code, out) == (2, "") and says in err and "Traceback" not in err
 
 
-@pytest.mark.parametrize("arguments", [[], ["unknown"], ["query"], ["query", "flips", "--format", "xml"]], ids=" ".join)
+@pytest.mark.parametrize("arguments", [[], ["unknown"], ["query", "flips", "--format", "xml"]], ids=" ".join)
 def test_usage_errors_exit_2(ask, arguments):
     assert ask(*arguments)[0] == 2
 
 
 def test_an_empty_store_answers_with_no_rows(ask):
     code, out, err = ask("query", "flips")
-    assert code == 0 and out.startswith("claim_id") and err == "no rows\n"
+    assert code == 0 and out.startswith("claim_id") and err.startswith("no rows: ")
 
 
 def test_a_truncated_file_is_named(tmp_path, ask):

@@ -330,14 +330,15 @@ def seen(done, seconds):
     return Seen(f"layers.{done}.mlp.up_proj", done, 40, done * 10**9, 40 * 10**9, seconds)
 
 
-def test_on_a_terminal_one_line_is_written_over():
+def test_on_a_terminal_one_line_is_written_over(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
     stream = Terminal()
     tell = Progress(stream)
     for done in (1, 2):
         tell(seen(done, 2.0 * done))
     tell.end()
     assert stream.getvalue().count("\r") == 2 and stream.getvalue().count("\n") == 1
-    assert stream.getvalue().split("\r")[2].strip() == "2/40 layers.2.mlp.up_proj  0.500 GB/s  76 s left"
+    assert stream.getvalue().split("\r")[2].strip().removesuffix("\x1b[K") == "2/40 layers.2.mlp.up_proj  0.500 GB/s  76 s left"
 
 
 def test_elsewhere_a_plain_line_comes_at_most_every_half_minute():

@@ -17,7 +17,7 @@ SAYS = "sft and rlvr cannot be matched on steps: the nearest is 8 steps off."
 class Bench:
     """Stands in for a Lab: nothing to train, and an arm under a control is called after it."""
 
-    scale, model_name, dtype = "tiny", "none", "float32"
+    scale, model_name, dtype, progress = "tiny", "none", "float32", None
 
     def ensure(self, needs):
         pass

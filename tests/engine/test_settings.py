@@ -23,3 +23,10 @@ def test_a_claim_that_needs_more_gets_the_seeds_that_follow():
 
 def test_checkpoints_of_a_user_are_as_many_as_there_are():
     assert seeds(replace(FIVE, own=SimpleNamespace()), 10) == FIVE.replicates
+
+
+def test_evidence_gathers_over_sessions_but_an_exact_claim_is_asserted_on_all_its_seeds():
+    evidence = replace(FIVE, judged="evidence", seed_base=10_000)
+    statistical, exact = (SimpleNamespace(seeds=10, bound=SimpleNamespace(statistical=is_one)) for is_one in (True, False))
+    assert evidence.replicates_of(statistical) == tuple(range(10_000, 10_005))
+    assert evidence.replicates_of(exact) == tuple(range(10_000, 10_010))

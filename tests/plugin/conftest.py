@@ -47,7 +47,7 @@ class Suite:
         return subprocess.run(
             [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:benchmark", *given],
             cwd=self.folder,
-            env={**os.environ, "HARNESS_CACHE": str(self.folder / "cache"), "COLUMNS": "160", **(env or {})},
+            env={**os.environ, "HARNESS_CACHE": str(self.folder / "cache"), "COLUMNS": "200", **(env or {})},
             capture_output=True,
             text=True,
             timeout=300,

@@ -1,5 +1,6 @@
 """Claims on a user's own checkpoints, in real sessions: options, cases, replicates, what is missing."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -160,10 +161,11 @@ def test_the_suite_of_a_paper_runs_on_checkpoints(tmp_path, tuned):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "suites/path_not_taken", "-m", "claim", "-k", quick, "-p", "no:cacheprovider"]
         + [*tuned(1), "--claim-results", str(tmp_path / "results")],
-        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False,
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False, env={**os.environ, "COLUMNS": "200"},
     )  # fmt: skip
     assert done.returncode == 0 and "2 skipped" in done.stdout and "4 inconclusive" in done.stdout, done.stdout + done.stderr
-    assert done.stdout.count("a case") == 4 and "note [own]: no noise floor" in done.stdout
+    assert sum("INCONCLUSIVE" in line and line.rstrip().endswith("a case") for line in done.stdout.splitlines()) == 4
+    assert "note [own]: no noise floor" in done.stdout and 'what settles "a case"' in done.stdout
     assert "needs snapshots along the training of rlvr" in done.stdout
     lines = {line.split()[0]: line for line in done.stdout.splitlines() if " own " in line}
     assert float(lines["energy-off-principal"].split()[3]) > 10  # the planted update is principal

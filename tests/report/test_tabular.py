@@ -2,8 +2,12 @@ import csv
 import io
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from harness.errors import StoreError
 from harness.report import tabular
 
 NAMES = ["claim", "n", "value", "list"]
@@ -57,3 +61,23 @@ def test_a_result_too_wide_for_the_terminal_is_one_block_a_row(capsys, monkeypat
     monkeypatch.setenv("COLUMNS", "30")
     tabular.print_table(NAMES, ROWS)
     assert capsys.readouterr().out == 'claim  a,b\nn      5\nvalue  0.123457\nlist   [1, ]\n\nclaim  say "x"|y\n'
+
+
+def test_lists_in_csv_are_json():
+    assert tabular.render(["a", "b"], [([1.5, None], {"x": Decimal("0.5")})], "csv") == 'a,b\n"[1.5, null]","{""x"": 0.5}"'
+
+
+def test_a_result_goes_to_arrow_and_back():
+    table = tabular.to_arrow(["a", "b"], [(1, "x"), (2, "y")])
+    assert tabular.rows_of(table) == (["a", "b"], [(1, "x"), (2, "y")]) and tabular.rows_of(None) == ([], [])
+
+
+@pytest.mark.parametrize("format", [*tabular.FORMATS, "parquet"])
+def test_a_file_is_whole_or_not_there(tmp_path, format):
+    table = pa.table([pa.array([1]), pa.array([2])], names=["n", "n"])
+    tabular.write(table, tmp_path / "out", format)
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    if format == "parquet":
+        assert pq.read_table(tmp_path / "out").to_pylist() == [{"n": 1, "n_2": 2}]
+    with pytest.raises(StoreError, match="cannot write .*name another file with --out"):
+        tabular.write(table, tmp_path / "nowhere" / "out", format)

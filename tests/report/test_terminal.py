@@ -30,7 +30,7 @@ path     scale  n  estimate  interval          bound      null    verdict       
   mask   tiny   5       1.4  [1.3, 1.5]        < 1 (log)  –       REFUTED       = *          expected supported
   turn   tiny   5       0.9  –                 < 1 (log)  –       INCONCLUSIVE  supported !  straddles
   drift  tiny   5    0.0031  [0.0024, 0.0038]  < 1 (log)  0.0125  SUPPORTED     =
- why mask [tiny]: 1.4 lies outside
+ why mask [tiny]: 1.4 lies outside; registered as supported
  why turn [tiny]: 0.9 [0.7, 1.1] straddles < 1 (log); about 9 seeds would settle it
  was: ! the verdict flipped, * the spec changed since"""
 NARROW = """\
@@ -44,8 +44,8 @@ path
   turn   tiny  INCONCLUSIVE  was supported !  straddles
       0.9 –  bound < 1 (log)  null –  n 5
   drift  tiny  SUPPORTED     was =
-      0.0031 [0.0024, 0.0038]  bound < 1 (log)  null 0.0125  n 5
- why mask [tiny]: 1.4 lies outside
+      0.0031 [0.0024, 0.0038] bound < 1 (log) null 0.0125 n 5
+ why mask [tiny]: 1.4 lies outside; registered as supported
  why turn [tiny]: 0.9 [0.7, 1.1] straddles < 1 (log); about 9
    seeds would settle it
  was: ! the verdict flipped, * the spec changed since"""
@@ -53,7 +53,7 @@ path
 
 @pytest.mark.parametrize(("width", "shown"), [(116, WIDE), (62, NARROW)], ids=["wide", "narrow"])
 def test_the_table_as_printed(width, shown):
-    """No column is dropped where the terminal is narrow."""
+    """Two lines a claim have all the columns; see test_terminal_widths.py for what lies between."""
     assert verdict_table(ROWS, BEFORE, width=width) == shown
 
 

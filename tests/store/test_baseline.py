@@ -41,3 +41,18 @@ def test_verdicts_on_a_users_own_checkpoints_are_no_baseline(store, rows):
     found = previous_verdicts(write_baseline(store.folder).parents[1])
     assert {scale: row["verdict"] for (_, scale), row in found.items()} == {"own": "supported", "tiny": "refuted"}  # from the store
     assert query(store.folder, f"select scale from '{store.folder}/baseline/verdicts.parquet'").to_pylist() == [{"scale": "tiny"}]
+
+
+def test_evidence_is_no_baseline_and_the_sessions_come_along(store, rows):
+    """With what could move a number, and without what is this machine's alone."""
+    from harness.store.reader import check_file
+
+    run_id = store(0, run={"torch": "2.9", "argv": "pytest /home/me"}, verdicts=[rows.verdict_row("supported")])
+    store(1, run={"judged": "evidence"}, verdicts=[rows.verdict_row("refuted"), rows.verdict_row("refuted", "paper/other")])
+    path = write_baseline(store.folder)
+    assert {key: row["verdict"] for key, row in previous_verdicts(path.parents[1]).items()} == {("paper/claim", "tiny"): "supported"}
+    check_file(path.with_name("runs.parquet"), "runs")
+    import pyarrow.parquet as pq
+
+    (run,) = pq.read_table(path.with_name("runs.parquet")).to_pylist()
+    assert (run["run_id"], run["torch"], run["argv"]) == (run_id, "2.9", None)

@@ -45,6 +45,17 @@ def test_a_damaged_baseline_is_named(store, rows):
         previous_verdicts(store.folder)
 
 
+def test_the_baseline_is_no_past_of_evidence(store, rows):
+    _baseline(store, rows, rows.verdict_row("refuted"))
+    assert previous_verdicts(store.folder, judged="evidence") == {}
+
+
+def test_a_spec_that_was_refused_does_not_stand_in_the_way_of_the_one_restored(store, rows):
+    store(0, claims=[rows.claim_row(spec_sha="s1")])
+    store(1, claims=[rows.claim_row(spec_sha="s2", status="error")])
+    assert changed_without_version([rows.claim_row(spec_sha="s1")], store.folder) == []
+
+
 def test_a_changed_spec_needs_a_new_version(store, rows):
     store(claims=[rows.claim_row(spec_sha="s1")])
     now = [rows.claim_row(spec_sha="s2"), rows.claim_row("paper/new", spec_sha="s9")]

@@ -31,7 +31,7 @@ def test_types_and_nullability_come_from_the_text():
 
 
 def test_runs_are_written_last():
-    assert schema.TABLES[-1] == "runs" and {*schema.TABLES, "matrices"} == set(schema.COLUMNS)
+    assert schema.TABLES[-1] == "runs" and {*schema.TABLES, "matrices", "profiles"} == set(schema.COLUMNS)
 
 
 def test_unknown_table_lists_the_tables():

@@ -107,3 +107,29 @@ def test_claims_that_noise_explains(store, rows):
     assert found == [{"claim_id": "paper/noisy", "null_name": "isotropic"}]
     store(1, verdicts=[rows.verdict_row("supported", "paper/noisy")])
     assert _ask(store, "from explained_by_noise") == []
+
+
+def test_a_verdict_on_fixed_seeds_goes_before_newer_evidence(store, rows):
+    store(0, verdicts=[rows.verdict_row("supported")])
+    store(1, run={"judged": "evidence"}, verdicts=[rows.verdict_row("inconclusive"), rows.verdict_row("refuted", "paper/other")])
+    found = {row["claim_id"]: row["verdict"] for row in _ask(store, "from latest_verdict")}
+    assert found == {"paper/claim": "supported", "paper/other": "refuted"}
+    found = {row["claim_id"]: row["verdict"] for row in _ask(store, "from latest_evidence")}
+    assert found == {"paper/claim": "inconclusive", "paper/other": "refuted"}
+
+
+def test_evidence_lists_the_sessions_that_it_was_pooled_with(store, rows):
+    """A seed counts in the run that had it first, and another spec's values not at all; exact claims pool nothing."""
+    both = {"judged": "evidence"}
+    first = store(0, run=both, claims=[rows.claim_row()], measurements=[rows.measurement(1.0, 10_000)])
+    again = store(1, run=both, claims=[rows.claim_row()], measurements=[rows.measurement(1.0, 10_000), rows.measurement(2.0, 10_001)])
+    other = store(2, run=both, claims=[rows.claim_row(spec_sha="s0")], measurements=[rows.measurement(9.0, 10_002)])
+    pooled = both | {"pooled": [first, again, other]}
+    last = store(3, run=pooled, claims=[rows.claim_row()], measurements=[rows.measurement(3.0, 10_003)], verdicts=[rows.verdict_row()])
+    found = _ask(store, "select seed, value, run_id from evidence('paper/claim')")
+    assert [(row["seed"], row["value"], row["run_id"]) for row in found] == [
+        (10_000, 1.0, first), (10_001, 2.0, again), (10_003, 3.0, last),
+    ]  # fmt: skip
+    exact = {"method": "exact"}
+    store(4, run=pooled, claims=[rows.claim_row()], measurements=[rows.measurement(4.0, 10_004)], verdicts=[rows.verdict_row(**exact)])
+    assert [row["seed"] for row in _ask(store, "from evidence('paper/claim')")] == [10_004]

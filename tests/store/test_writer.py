@@ -29,7 +29,7 @@ def test_files_carry_the_schema_version_and_the_commit(store, rows):
     path = writer.table_path(store.folder, "verdicts", run_id)
     assert path.parent.name == f"{run_id[:4]}-{run_id[4:6]}"
     kept = pq.read_schema(path).metadata
-    assert (kept[b"schema_version"], kept[b"git_sha"]) == (b"1", b"ab12cd3ef")
+    assert (kept[b"schema_version"], kept[b"git_sha"]) == (b"2", b"ab12cd3ef")
     assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
 
 

@@ -1,0 +1,1 @@
+"""The questions that users ask, each a file of SQL with a header; see `queries.py`."""
