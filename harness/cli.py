@@ -1,7 +1,9 @@
-"""The `harness` command: ask the store, judge stored measurements again, write findings, bring a killed session
-back, all without torch; what a fine-tune did to a model's weights; several fine-tunes merged into one; what adapters can move.
+"""The `harness` command: report, ask and compare what is stored, judge again, measure checkpoints and adapters, merge models.
 
-Exit codes: 0 as expected; 1 verdicts differ; 2 bad input or an unreadable store; 3 a spec changed without a new version; 5 nothing to compare.
+Torch is imported where weights are read: `diff`, `profile`, `reach` and `merge`.
+
+Exit codes: 0 as expected; 1 verdicts differ; 2 bad input or an unreadable store; 3 a spec changed without a new version;
+5 nothing to compare.
 """
 
 import argparse
@@ -10,18 +12,47 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import __version__, cli_compact, cli_compare, cli_diff, cli_merge, cli_profile, cli_query, cli_reach, cli_report, cli_sql
+from harness import (
+    __version__,
+    cli_compact,
+    cli_compare,
+    cli_diff,
+    cli_merge,
+    cli_profile,
+    cli_query,
+    cli_reach,
+    cli_report,
+    cli_sql,
+)
 from harness.errors import HarnessError, StoreError
 
 OK, DIFFERS, USAGE, SPEC_CHANGED = 0, 1, 2, 3
-WITHOUT_STORE = (cli_diff.run, cli_merge.run, cli_profile.run, cli_reach.run)
+MODULES = {
+    "diff": (cli_diff, "what a fine-tune did to the weights, matrix by matrix, beside noise of its size"),
+    "profile": (cli_profile, "curves and maps of a run's or a fine-tune's matrices, at every step, for the report"),
+    "reach": (cli_reach, "what every adapter's update can be, beside the class that it is registered with"),
+    "merge": (cli_merge, "one model from a base and experts tuned from it"),
+    "report": (cli_report, "one HTML file of all verdicts, to open in a browser"),
+    "compare": (cli_compare, "the latest verdicts against the committed baseline; exit code 1 where one flipped"),
+    "query": (cli_query, "ask the results: named questions, or SQL"),
+    "sql": (cli_sql, "a DuckDB prompt on the results"),
+    "compact": (cli_compact, "merge the sessions of past months into one file a table"),
+}
+"""Commands that have a file of their own, in the order of the help."""
+
+WITHOUT_RESULTS = (cli_merge, cli_reach)
+"""Those that neither read nor write a store."""
+
+MAKES_STORE = (*WITHOUT_RESULTS, cli_diff, cli_profile)
+"""Those that need none to begin with."""
+
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Usage errors exit with 2 as argparse does."""
     options = _parser().parse_args(argv)
     try:
-        if options.run not in WITHOUT_STORE and not options.results.is_dir():
+        if options.run not in {each.run for each in MAKES_STORE} and not options.results.is_dir():
             raise StoreError(f"there is no results folder {options.results}; name it with --results DIR or HARNESS_RESULTS")
         return options.run(options)
     except HarnessError as error:
@@ -37,15 +68,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="harness", description=__doc__.split("\n")[0])
     parser.add_argument("--version", action="version", version=f"harness {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    ask = commands.add_parser("query", help="ask the results: named questions, or SQL")
-    cli_query.add_options(ask)
-    ask.set_defaults(run=cli_query.run)
-    prompt = commands.add_parser("sql", help="a DuckDB prompt on the results")
-    cli_sql.add_options(prompt)
-    prompt.set_defaults(run=cli_sql.run)
-    join_up = commands.add_parser("compact", help="merge the sessions of past months into one file a table")
-    cli_compact.add_options(join_up)
-    join_up.set_defaults(run=cli_compact.run)
+    with_store = []
+    for name, (module, says) in MODULES.items():
+        command = commands.add_parser(name, help=says)
+        module.add_options(command)
+        command.set_defaults(run=module.run)
+        with_store += [] if module in WITHOUT_RESULTS else [command]
     again = commands.add_parser("rejudge", help="recompute verdicts from stored measurements and compare")
     again.add_argument("which", nargs="?", default="latest", metavar="RUN_ID|latest|all")
     again.add_argument("--write", action="store_true", help="append the new verdicts as a run of mode rejudge")
@@ -57,27 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     found.add_argument("paper", metavar="PAPER", help="id of a paper, such as path-not-taken")
     found.add_argument("--out", type=Path, metavar="FILE", help="write the page there, such as docs/findings/path_not_taken.md")
     found.set_defaults(run=_findings)
-    compare = commands.add_parser("diff", help="what a fine-tune did to the weights, matrix by matrix, beside noise of its size")
-    cli_diff.add_options(compare)
-    compare.set_defaults(run=cli_diff.run)
-    curves = commands.add_parser("profile", help="curves and maps of a run's or a fine-tune's matrices, at every step, for the report")
-    cli_profile.add_options(curves)
-    curves.set_defaults(run=cli_profile.run)
-    against = commands.add_parser("compare", help="the latest verdicts against the committed baseline; exit code 1 where one flipped")
-    cli_compare.add_options(against)
-    against.set_defaults(run=cli_compare.run)
-    page = commands.add_parser("report", help="one HTML file of all verdicts, to open in a browser")
-    cli_report.add_options(page)
-    page.set_defaults(run=cli_report.run)
-    join = commands.add_parser("merge", help="one model from a base and experts tuned from it")
-    cli_merge.add_options(join)
-    join.set_defaults(run=cli_merge.run)
-    table = commands.add_parser("reach", help="what every adapter's update can be, beside the class that it is registered with")
-    cli_reach.add_options(table)
-    table.set_defaults(run=cli_reach.run)
     base = commands.add_parser("baseline", help="make the latest verdicts the baseline that a fresh clone compares with")
     base.set_defaults(run=_baseline)
-    for command in (ask, prompt, join_up, again, back, found, compare, against, curves, page, base):
+    for command in (*with_store, again, back, found, base):
         default = Path(os.environ.get("HARNESS_RESULTS") or "results")
         command.add_argument("--results", type=Path, default=default, metavar="DIR", help="default: $HARNESS_RESULTS or results")
     return parser
