@@ -231,6 +231,8 @@ class Run:
             (step, Change.from_weights(first, self.matrices(step), label=self.arm, capability=seen[step], gain=self.gain(step)))
             for step in self.steps[1:]
         )
+        if self.root:
+            self.__dict__.pop("_reader", None)  # a real model with its adapters: half a gigabyte a run, and runs are remembered
         return replace(
             path[-1][1],
             trajectory=path,

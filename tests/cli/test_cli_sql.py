@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -103,6 +104,11 @@ def test_an_interrupt_while_typing_drops_what_was_typed():
     assert [entry.strip() for entry in cli_sql.entries(read)] == ["from runs;"]
 
 
+def _heeds_ctrl_c():
+    """What a shell starts in the background ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Terminal:
     """`harness sql` on a pseudo-terminal."""
 
@@ -110,7 +116,9 @@ class Terminal:
         self.master, slave = pty.openpty()
         env = {**os.environ, "PYTHONPATH": ROOT, "HARNESS_CACHE": str(cache), "TERM": "dumb", "COLUMNS": "100"}
         code = [sys.executable, "-m", "harness.cli", "sql", "--results", str(folder)]
-        self.process = subprocess.Popen(code, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True)
+        self.process = subprocess.Popen(
+            code, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True, preexec_fn=_heeds_ctrl_c
+        )
         os.close(slave)
         self.seen = ""
 
@@ -118,7 +126,7 @@ class Terminal:
         """What was printed up to the text."""
         end = time.monotonic() + seconds
         while text not in self.seen:
-            assert time.monotonic() < end, self.seen
+            assert select.select([self.master], [], [], max(0.0, end - time.monotonic()))[0], self.seen
             self.seen += os.read(self.master, 4096).decode(errors="replace")
         before, _, self.seen = self.seen.partition(text)
         return before
