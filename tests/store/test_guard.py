@@ -1,6 +1,7 @@
 """SQL from outside: what reads is answered, what writes is refused, by whichever way it comes."""
 
 import os
+import signal
 import threading
 
 import pyarrow.parquet as pq
@@ -144,9 +145,17 @@ def test_an_error_leaves_the_prompt_usable(asking):
     assert ask(asking, "select $n::int + 1 as n", {"n": 1}) == [{"n": 2}]
 
 
-def test_an_interrupt_stops_the_statement(asking):
+@pytest.fixture
+def heeds_ctrl_c():
+    """A session that a shell started in the background ignores SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_stops_the_statement(asking, heeds_ctrl_c):
     """As Ctrl-C does: the query would take hours."""
-    timer = threading.Timer(1.0, os.kill, (os.getpid(), 2))
+    timer = threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         ask(asking, "select sum(a.range * b.range) from range(1000000) as a, range(1000000) as b")

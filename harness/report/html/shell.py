@@ -106,10 +106,11 @@ def _page(blocks: Mapping[str, Any], title: str, store: str) -> str:
 
 @cache
 def _library() -> str:
-    """Vega, Vega-Lite and Vega-Embed as one script."""
+    """Vega, Vega-Lite and Vega-Embed as one script, whose short names stay its own."""
     import vl_convert
 
-    return _inert(vl_convert.javascript_bundle(EXPORTS, vl_version=vl_convert.get_vegalite_versions()[-1]))
+    bundle = vl_convert.javascript_bundle(EXPORTS, vl_version=vl_convert.get_vegalite_versions()[-1])
+    return _inert(f"(() => {{{bundle}\n}})();")
 
 
 def assets(ending: str) -> Iterator[str]:

@@ -16,7 +16,7 @@ def chromium():
     pytest.importorskip("altair", reason="altair is not installed: pip install 'spectral-claims[report]'")
     pytest.importorskip("vl_convert", reason="vl-convert-python is not installed: pip install 'spectral-claims[report]'")
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-    binary = shutil.which("chromium")
+    binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if binary is None:
         pytest.skip("no chromium on PATH: apt-get install chromium")
     with api.sync_playwright() as playwright:

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from harness.store.schema import columns
 from harness.store.writer import Session
+from tests.report.browser.waiting import until_tiles
 
 NASTY = "</script><img src=x onerror=\"window.hurt=1\"><b>bold</b> {{ 7*7 }} ' \" & \u2028 `x` ${1}"
 
@@ -144,7 +145,7 @@ def test_a_hundred_thousand_verdicts(tmp_path, write_large, open_report):
     assert page.locator("a.tile").count() < 5000  # what is near the screen
     began = time.monotonic()
     page.fill("[data-filter]", "claim-099999")
-    page.wait_for_function("document.querySelectorAll('a.tile').length === 1", timeout=60_000)
+    until_tiles(page, 1)
     page.locator("a.tile").click()
     page.wait_for_selector('.chart[data-chart="claim_seeds"] [aria-roledescription="point"]', timeout=60_000)
     assert "select spec from claims" in page.inner_text("main")

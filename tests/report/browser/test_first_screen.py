@@ -1,3 +1,6 @@
+from tests.report.browser.waiting import until_tiles
+
+
 def tiles(page):
     """Label of every tile, in order."""
     return [tile.get_attribute("aria-label") for tile in page.locator("a.tile").all()]
@@ -27,11 +30,11 @@ def test_filters(judged, open_report):
     judged("drifts", minute=1, paper="other")
     page = open_report(judged.folder)
     page.fill("[data-filter]", "RLVR turn")
-    page.wait_for_function("document.querySelectorAll('a.tile').length === 1")
+    until_tiles(page, 1)
     assert tiles(page)[0].startswith("turns")
     page.fill("[data-filter]", "nothing like it")
     page.get_by_role("button", name="Clear the filters").click()
-    page.wait_for_function("document.querySelectorAll('a.tile').length === 4")
+    until_tiles(page, 4)
     page.get_by_label("Paper", exact=True).select_option("other")
     assert len(tiles(page)) == 1
     page.get_by_label("Paper", exact=True).select_option("")

@@ -8,8 +8,6 @@ import pytest
 from tests.report.profile_store import commit, rows_of
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Debian's chromium")
 
 RLVR, SFT, ONE = "rlvr seed 0 [tiny]", "sft seed 0 [tiny]", "pair <b>A</b> of B/C"
 CHARTS = 11
@@ -17,7 +15,7 @@ WAIT_MS = 60_000  # two cores are shared
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory) -> str:
+def report(tmp_path_factory, chromium) -> str:
     """The address of a report of two runs, and of a pair of checkpoints that lacks some rows."""
     from harness.report.html.shell import render
 
@@ -31,21 +29,13 @@ def report(tmp_path_factory) -> str:
     return (folder / "report.html").as_uri()
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
-        yield launched
-        launched.close()
-
-
 @pytest.fixture
-def opened(report, browser):
+def opened(report, chromium):
     """opened(name, *args, width=) gives the page when all its charts are drawn; at the end it must have been silent."""
     said, contexts = [], []
 
     def of(*route: str, width: int = 1440, charts: int = CHARTS):
-        context = browser.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
+        context = chromium.new_context(viewport={"width": width, "height": 900}, accept_downloads=True)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(WAIT_MS)
