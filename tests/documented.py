@@ -67,5 +67,5 @@ def as_tested(command: str, checkpoints: dict[str, str]) -> list[str]:
 
 def done(words: list[str], *, results: Path, timeout: float = 300) -> subprocess.CompletedProcess:
     """The process, ended; `results` is the store that it asks and writes."""
-    environment = {**os.environ, "HARNESS_RESULTS": str(results)}
+    environment = {**os.environ, "HARNESS_RESULTS": str(results), "COLUMNS": "200"}
     return subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=timeout, check=False)

@@ -45,7 +45,7 @@ def written(tmp_path, *arguments, terminal=True, pause=0.0, width=78) -> str:
     (tmp_path / "conftest.py").write_text(CONFTEST.replace("PAUSE", str(pause)))
     (tmp_path / "test_toy.py").write_text(BODY)
     (tmp_path / "pyproject.toml").write_text('[tool.pytest]\nfilterwarnings = ["error"]\n')
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:benchmark"]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:benchmark", "--no-header"]  # its paths are long
     command += ["--claim-results", str(tmp_path / "r"), *arguments]
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(width), "NO_COLOR": "1"}
     given = dict(cwd=tmp_path, env=environment, stderr=subprocess.STDOUT)
