@@ -55,7 +55,7 @@
       for (const [button, value] of values) {
         const share = value === null ? null : high > low ? (value - low) / (high - low) : 0.5;
         button.style.setProperty("--share", share === null ? "0%" : `${Math.round(100 * share)}%`);
-        button.classList.toggle("deep", share !== null && share > 0.45);
+        button.classList.toggle("deep", share !== null && share > 0.75);
         button.textContent = layers.length <= WIDE ? SC.number(value, 2) : value === null ? "–" : "";
         button.setAttribute("aria-label", `${button.dataset.matrix}, ${SHADES[key]} ${SC.number(value, 3)}`);
         button.title = `${button.dataset.matrix}: ${SHADES[key]} ${SC.number(value, 3)}`;
