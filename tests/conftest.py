@@ -20,6 +20,15 @@ def test_is_one(x=1):
 """
 
 
+@pytest.fixture(scope="session", autouse=True)
+def as_at_a_desk():
+    """pytest prints its short summary whole where these are set, and the tests read what sessions print."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CI", "BUILD_NUMBER"):
+            patch.delenv(name, raising=False)
+        yield
+
+
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Callable[..., str]:
     """checkpoint(name, change) saves a model of two layers with `change(matrix, generator)` as every matrix; returns its path.

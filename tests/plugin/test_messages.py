@@ -55,6 +55,11 @@ def test_a_log_that_is_told_its_width_is_never_wider_and_gets_ascii_where_it_is_
     assert re.search(r"\b1 +- ", done.stdout)  # an exact claim has no interval: the dash is spelled out
 
 
+def test_in_ci_a_short_summary_that_is_forced_names_a_failure_and_does_not_repeat_it(suite):
+    done = suite.write(BODY).run("--force-short-summary", env={"CI": "true"})
+    assert done.stdout.count("again: ") == 1 and "FAILED test_toy.py::test_rises" in done.stdout
+
+
 def on_a_terminal(suite, *arguments, **environ) -> str:
     """What `pytest -m claim` writes to a terminal of 70 columns."""
     import fcntl
@@ -64,7 +69,7 @@ def on_a_terminal(suite, *arguments, **environ) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 70, 0, 0))
     env = {**os.environ, "HARNESS_CACHE": str(suite.folder / "cache"), "TERM": "xterm", "PY_COLORS": "", **environ}
-    env = {name: value for name, value in env.items() if name not in ("COLUMNS", "CI") and value}
+    env = {name: value for name, value in env.items() if name != "COLUMNS" and value}
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:benchmark", "-m", "claim", *arguments]
     with subprocess.Popen(command, cwd=suite.folder, stdout=theirs, stderr=theirs, stdin=theirs, env=env) as process:
         os.close(theirs)
