@@ -47,7 +47,6 @@ MAKES_STORE = (*WITHOUT_RESULTS, cli_diff, cli_profile)
 """Those that need none to begin with."""
 
 
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Usage errors exit with 2 as argparse does."""
     options = _parser().parse_args(argv)

@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--scale", default="tiny", help="of the runs (default tiny)")
     add("--seed", type=int, default=0, metavar="N", help="of the runs, and of the draws (default 0)")
     add("--base", metavar="BASE", help="in the place of ARM: a model folder, tensor file or GGUF")
-    add("--tuned", metavar="TUNED", help="the same, or a folder with a LoRA adapter of BASE")
+    add("--tuned", metavar="TUNED", help="the same, or the folder of an adapter of BASE")
     add("--trajectory", metavar="DIR", help="instead of TUNED: a folder of checkpoints whose names end in their step")
     add("--steps", choices=("all", "last"), default="all", help="which snapshots (default all)")
     add("--where", metavar="REGEX", help="only matrices in whose name it is found, such as 'layers.1?.mlp'")

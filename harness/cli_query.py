@@ -57,19 +57,34 @@ def run(options: argparse.Namespace) -> int:
     question = resolve(options.sql, options.arguments, _settings(options.set))
     if options.out is not None:
         _check_out(options.out, options.results)
-    from harness.store.guard import open_store
-    from harness.store.guard import run as ask
-    from harness.store.guard import statements
+    try:
+        return _give(_answer(question, options), format, options.out, question.empty)
+    except KeyboardInterrupt:
+        print("harness: stopped", file=sys.stderr)
+        return STOPPED
+
+
+def _answer(question: Question, options: argparse.Namespace) -> "pa.Table | None":
+    """Once more where a file is gone: those that were listed may have been merged before they were read."""
+    import duckdb
+
+    try:
+        return _asked(question, options)
+    except StoreError as error:
+        if options.write is not None or not isinstance(error.__cause__, duckdb.IOException):
+            raise
+    return _asked(question, options)
+
+
+def _asked(question: Question, options: argparse.Namespace) -> "pa.Table | None":
+    from harness.store.guard import open_store, run, statements
 
     asking = open_store(options.results, options.write)
     try:
         answer = None
         for text in list(statements(asking, question.sql)):
-            answer = ask(asking, text, question.params)
-        return _give(answer, format, options.out, question.empty)
-    except KeyboardInterrupt:
-        print("harness: stopped", file=sys.stderr)
-        return STOPPED
+            answer = run(asking, text, question.params)
+        return answer
     finally:
         asking.connection.close()
 

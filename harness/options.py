@@ -38,7 +38,7 @@ def add_to(parser: pytest.Parser) -> None:
         "--claim-tuned",
         metavar="ARM=PATH",
         action="append",
-        help="a checkpoint tuned from --claim-base, as in rlvr=runs/a: a model folder, a LoRA adapter's folder, a GGUF or a .pt; "
+        help="a checkpoint tuned from --claim-base, as in rlvr=runs/a: a model folder, an adapter's folder, a GGUF or a .pt; "
         "again with the same arm: a further replicate, paired with the other arms' in the order given",
     )
     add("--claim-where", metavar="REGEX", help="of your own checkpoints, only matrices in whose name it is found: 'layers.1?.mlp'")

@@ -157,7 +157,7 @@ def _arm_and_path(text: str) -> tuple[str, str]:
 
 def _exists(option: str, path: str) -> None:
     if not Path(path).expanduser().exists():
-        raise HarnessError(f"{option}: {path} does not exist; give a model folder, a LoRA adapter's folder or a file of weights")
+        raise HarnessError(f"{option}: {path} does not exist; give a model folder, an adapter's folder or a file of weights")
 
 
 def _refuse_repeats(paths: Sequence[str]) -> None:

@@ -124,8 +124,6 @@ def _run_ids(path: Path) -> list[str]:
 
 def _merge(results: Path, month: _Month, table: str, target: str, counts: dict[str, int] | None = None) -> int:
     """Write a table's compact file, durably; gives its number of rows. A file of that name holds the same."""
-    import pyarrow.parquet as pq
-
     path = results / table / month.name / target
     temporary = path.with_name(path.name + HALF)
     metadata = {"schema_version": str(SCHEMA_VERSION), "git_sha": ""}
@@ -254,5 +252,3 @@ def _refused(results: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(f"cannot merge files in {results}: {error.strerror or error}; the store reads as before") from error
-
-

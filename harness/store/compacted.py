@@ -5,8 +5,9 @@
 
 As for a session, the file in `runs` is the commit marker: a compact file counts in no table until its namesake in `runs` exists,
 and from then on takes the place of every file, single or compact, whose runs and table it covers. So a merge that is killed, and
-one whose old files were copied here once more, neither loses nor doubles a row: what is superseded is not read, there or not. Which tables a compact file covers is in the metadata of its `runs` file, so that a table that an older harness did
-not know is not lost.
+one whose old files were copied here once more, neither loses nor doubles a row: what is superseded is not read, there or not.
+Which tables a compact file covers is in the metadata of its `runs` file, so that a table that an older harness did not know is
+not lost.
 """
 
 import hashlib

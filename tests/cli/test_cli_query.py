@@ -46,6 +46,22 @@ def test_flips_in_every_format(asked):
     assert asked(sql, "--format", "md")[1].splitlines()[1] == "| --- | --- | --- | --- |"
 
 
+def test_files_that_are_merged_after_they_were_listed_are_asked_for_again(asked, monkeypatch):
+    from harness.store import guard
+    from harness.store.compact import compact
+
+    connected, opened = guard.connect, []
+
+    def then_merged(results, **settings):
+        opened.append(connected(results, **settings))
+        compact(results, every_month=True)
+        return opened[-1]
+
+    monkeypatch.setattr(guard, "connect", then_merged)
+    code, out, err = asked("select count(*) as n from verdicts", "--format", "csv")
+    assert (code, out.split(), err, len(opened)) == (0, ["n", "3"], "", 2)
+
+
 @pytest.mark.parametrize("ending", ["csv", "json", "md", "txt", "parquet"])
 def test_a_file_is_written_in_the_format_of_its_name(asked, tmp_path, ending):
     out = tmp_path / f"flips.{ending}"

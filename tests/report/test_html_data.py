@@ -44,6 +44,20 @@ def test_what_a_session_changed(judged):
     assert named == {("paper/drifts", "flip", "supported", "refuted"), ("paper/hides", "new", None, "refuted")}
 
 
+def test_a_page_says_how_many_changes_it_keeps(judged, monkeypatch):
+    judged("drifts", "turns")
+    judged("drifts", "turns", minute=5, shift=5.0)
+    assert made(judged.folder)["page"]["changes_kept"] is None
+    monkeypatch.setattr(data, "MOST", 1)
+    assert made(judged.folder)["page"]["changes_kept"] == 1
+
+
+def test_what_would_settle_it_is_what_the_terminal_says(judged):
+    judged("drifts", "hides")
+    drifts, hides = made(judged.folder)["details"]["columns"]["settles"]
+    assert drifts is None and hides.startswith("more seeds do not")
+
+
 def test_the_first_session_is_not_news(judged):
     judged("drifts", "turns")
     assert rows(made(judged.folder)["changes"]) == []

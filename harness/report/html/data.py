@@ -16,7 +16,8 @@ stay in the store, history is shortened, and the page says so.
 import json
 from typing import TYPE_CHECKING, Any
 
-from harness.report.html.changes import changes, removed
+from harness.report import settle
+from harness.report.html.changes import MOST, changes, removed
 from harness.report.html.columnar import encode, from_columns
 from harness.store.reader import ask
 
@@ -58,6 +59,7 @@ SELECT source, detail, nodeid, judged, spec_sha, alpha, ci_level, method, p, p_a
        noise_floor, family, family_size, null_low, null_high, null_verdict,
        plant_name, plant_estimate, plant_low, plant_high, plant_verdict, needs
 FROM judged ORDER BY claim"""
+UNSETTLED = "SELECT claim, verdict, reason, detail, n_to_settle FROM judged WHERE verdict = 'inconclusive'"
 VALUES = """
 SELECT judged.claim, m.role, m.control, any_value(m.metric) AS metric,
        string_agg(m.seed, ' ' ORDER BY m.seed) AS seeds,
@@ -92,21 +94,22 @@ def blocks(connection: "duckdb.DuckDBPyConnection") -> dict[str, Any]:
     most = max(3, min(HISTORY, HISTORY_ROWS // max(judged.num_rows, 1)))
     specs, which = _specs(judged, is_large)
     claims, details = (ask(connection, sql) for sql in (CLAIMS, DETAILS))
-    gone = removed(connection)
+    gone, changed = removed(connection), changes(connection)
     return {
         "page": {
             "scales": sorted(set(judged["scale"].to_pylist()), key=_smallest_first),
             "papers": _papers(judged),
             "history": most,
             "large": LARGE if is_large else None,
+            "changes_kept": MOST if changed["n"] == MOST else None,
         },
         "runs": encode(ask(connection, "SELECT * EXCLUDE (session) FROM sessions ORDER BY session")),
         "claims": _with(encode(claims), gone=gone),
-        "details": _with(encode(details), spec=which),
+        "details": _with(encode(details), spec=which, settles=_settles(ask(connection, UNSETTLED), judged.num_rows)),
         "values": encode(ask(connection, VALUES)),
         "keys": None if is_large else _keys(ask(connection, KEYS)),
         "history": encode(ask(connection, HISTORY_OF, {"most": most})),
-        "changes": changes(connection),
+        "changes": changed,
         "specs_of_claims": specs,
     }
 
@@ -118,6 +121,14 @@ def _smallest_first(scale: str) -> tuple[int, str]:
 def _with(table: dict[str, Any], **columns: list[Any]) -> dict[str, Any]:
     table["columns"].update(columns)
     return table
+
+
+def _settles(unsettled: "pa.Table", rows: int) -> list[str | None]:
+    """For every row what would settle it; None where it is settled."""
+    found: list[str | None] = [None] * rows
+    for row in unsettled.to_pylist():
+        found[row["claim"]] = f"about {row['n_to_settle']:,} seeds" if row["n_to_settle"] else settle.settles(row)
+    return found
 
 
 def _papers(judged: "pa.Table") -> dict[str, dict[str, str]]:

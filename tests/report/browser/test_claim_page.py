@@ -25,7 +25,7 @@ def test_what_stands_on_it(judged, open_report):
     run_id = judged("drifts", "turns", "hides")
     text = open_report(judged.folder, PAGE + "hides/tiny").inner_text("main")
     expected = ["RLVR hides", "A paper | with a bar", "arXiv 2511.08567", "Table 1", "null explains it", "5 seeds", run_id]
-    expected += ["ab12cd3ef", "What would settle it: a bound that the null does not meet", "isotropic"]
+    expected += ["ab12cd3ef", "What would settle it: more seeds do not, but a bound that its null does not meet would", "isotropic"]
     assert [told for told in expected if told not in text] == []
 
 
@@ -35,6 +35,17 @@ def test_its_sql_runs_as_written(judged, open_report):
     statements = page.locator(".sql code").all_inner_texts()
     counts = [query(judged.folder, statement).num_rows for statement in statements]
     assert counts == [1, 15, 1]
+
+
+def test_its_sql_is_copied_as_a_statement_and_as_a_command(judged, open_report):
+    judged("drifts", "hides")
+    page = open_report(judged.folder, PAGE + "hides/tiny")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    [statement, command] = ["from latest_verdict where claim_id = 'paper/hides' and scale = 'tiny'", 'harness query "{}"']
+    for label, expected in (("Copy the SQL", statement), ("Copy the command", command.format(statement))):
+        page.get_by_role("button", name=label).first.click()
+        page.locator(".sql").first.get_by_text("copied").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == expected
 
 
 def test_figures_and_tables_are_saved(judged, open_report):

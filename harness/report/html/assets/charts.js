@@ -76,7 +76,7 @@
         config: SC.data("theme")[SC.theme()],
         tooltip: { theme: SC.theme() },
       };
-      const holder = SC.el("div");
+      const holder = SC.el("div", { "aria-hidden": "true" }); // the plot around it is the image, and has its words
       const result = await embed(holder, spec, options);
       if (view) view.finalize();
       view = Object.assign(result.view, { sc: { update } });

@@ -18,7 +18,7 @@
       verdict,
     }));
     const columns = [
-      { key: "role", label: "" },
+      { key: "role", label: "role" },
       { key: "name", label: "name" },
       { key: "estimate", label: "estimate", type: "number" },
       { key: "low", label: "low", type: "number" },

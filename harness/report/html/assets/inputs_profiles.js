@@ -112,7 +112,7 @@
 
   /** The choice of a matrix by name. */
   function picker(matrices, choose) {
-    const select = SC.el("select", { id: "profile-matrix", onchange: () => choose(select.value) },
+    const select = SC.el("select", { id: "profile-matrix", "aria-label": "Matrix", onchange: () => choose(select.value) },
       matrices.map(({ name }) => SC.el("option", { value: name }, name)));
     return { elements: [SC.el("label", { for: "profile-matrix" }, "Matrix"), select], show: (name) => { select.value = name; } };
   }

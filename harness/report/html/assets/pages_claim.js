@@ -2,17 +2,6 @@
 /* One claim at one scale: what it says, what came out, what would settle it; then its picture, numbers, history and source. */
 (() => {
   const C = SC.claims;
-  const SETTLES = {
-    straddles: "more seeds, or a claim with a wider bound",
-    "n too small": "more seeds",
-    "below noise floor": "an effect larger than what two equal runs differ by",
-    "null explains it": "a bound that the null does not meet, or a measure that tells the two apart; more seeds settle nothing",
-    "control failed": "a control that works: a plant that the measure finds, a null that could be judged",
-    "non-finite": "replicates that all have a finite value on the judged scale",
-    unmatched: "arms that can be matched: another recipe or other checkpoints",
-    "a case": "further replicates: one checkpoint of each arm is a case, not evidence",
-  };
-
   SC.page("claim", {
     title: ([id, scale]) => `${id} [${scale}]`,
     keys: [["← →", "the claim before and after, of this paper"]],
@@ -130,8 +119,7 @@
             { class: "warning" },
             `Not measured since ${C.when(row.session)}: the session of ${C.when(row.gone)} went over its suite without it, so it was removed or renamed.`,
           );
-    const settles =
-      row.verdict !== "inconclusive" ? null : SC.el("p", {}, SC.text("b", "What would settle it: "), settling(row));
+    const settles = row.settles ? SC.el("p", {}, SC.text("b", "What would settle it: "), `${row.settles}.`) : null;
     const estimate =
       row.estimate === null
         ? null
@@ -154,10 +142,5 @@
       settles,
       gone,
     );
-  }
-
-  function settling(row) {
-    const what = SETTLES[row.reason] ?? "see the reason above";
-    return row.n_to_settle ? `about ${row.n_to_settle.toLocaleString("en")} seeds.` : `${what}.`;
   }
 })();

@@ -48,14 +48,16 @@
     ]);
   }
 
+  /** What was left in the store, where there is very much of it. */
   function limits() {
-    const { large, history } = SC.data("page");
-    if (!large) return null;
-    return SC.text(
-      "p",
-      `More than ${large.toLocaleString("en")} verdicts: specs and run keys stayed in the store, and of each claim's history the last ${history} sessions are here.`,
-      "quiet",
-    );
+    const { large, history, changes_kept: kept } = SC.data("page");
+    const told = [
+      large
+        ? `More than ${large.toLocaleString("en")} verdicts: specs and run keys stayed in the store, and of each claim's history the last ${history} sessions are here.`
+        : "",
+      kept ? `Of all changes the newest ${kept.toLocaleString("en")} are here; "harness query flips" has every flip.` : "",
+    ].filter(Boolean);
+    return told.length ? SC.text("p", told.join(" "), "quiet") : null;
   }
 
   // ---- the filters in the address
