@@ -1,4 +1,7 @@
 import json
+import re
+import zlib
+from collections import Counter
 
 import pytest
 from harness.store.reader import query
@@ -46,6 +49,20 @@ def test_its_sql_is_copied_as_a_statement_and_as_a_command(judged, open_report):
         page.get_by_role("button", name=label).first.click()
         page.locator(".sql").first.get_by_text("copied").wait_for()
         assert page.evaluate("navigator.clipboard.readText()") == expected
+
+
+def test_paper_is_white_whatever_the_screen_is(judged, open_report):
+    """A print from a dark screen has the colours of one from a light screen, and the screen stays dark."""
+    judged("drifts", "hides")
+    printed = []
+    for scheme in ("light", "dark"):
+        page = open_report(judged.folder, PAGE + "hides/tiny", scheme=scheme)
+        page.wait_for_selector(DOTS)
+        streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", page.pdf(print_background=True), re.DOTALL)
+        texts = [zlib.decompress(stream) for stream in streams if stream.startswith(b"x\x9c")]
+        printed.append(Counter(re.findall(rb"([\d.]+ [\d.]+ [\d.]+) rg", b" ".join(texts))))
+        page.locator(f'.plot[data-theme="{scheme}"]').first.wait_for()
+    assert printed[0] == printed[1] and len(printed[0]) > 5
 
 
 def test_figures_and_tables_are_saved(judged, open_report):

@@ -73,15 +73,15 @@
         renderer: "svg",
         ast: true,
         loader,
-        config: SC.data("theme")[SC.theme()],
-        tooltip: { theme: SC.theme() },
+        config: SC.data("theme")[theme()],
+        tooltip: { theme: theme() },
       };
       const holder = SC.el("div", { "aria-hidden": "true" }); // the plot around it is the image, and has its words
       const result = await embed(holder, spec, options);
       if (view) view.finalize();
       view = Object.assign(result.view, { sc: { update } });
       plot.replaceChildren(holder);
-      plot.dataset.theme = SC.theme(); // on paper a dark chart is turned light
+      plot.dataset.theme = theme();
       plot.dataset.drawn = String(Number(plot.dataset.drawn ?? 0) + 1);
       return view;
     }
@@ -140,9 +140,19 @@
   };
 
   const redraws = new Set();
-  SC.onTheme(() => {
+  function redraw() {
     for (const again of redraws) again();
-  });
+  }
+  SC.onTheme(redraw);
+
+  let isPrinted = false;
+  const theme = () => (isPrinted ? "light" : SC.theme()); // paper is white
+  function print(is) {
+    isPrinted = is;
+    if (SC.theme() === "dark") redraw();
+  }
+  window.addEventListener("beforeprint", () => print(true));
+  window.addEventListener("afterprint", () => print(false));
 
   /** All datasets as one list of rows, and the keys to show. */
   function tabular(datasets, columns) {

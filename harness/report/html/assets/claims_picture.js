@@ -183,7 +183,12 @@
       `Each dot is a seed; bars are intervals; shaded is where the claim holds (${row.bound || "no bound stored"}).`,
     ];
     if (row.null_name && row.null_estimate !== null && limitsOf(bound).length && bound.kind !== "exact") {
-      const place = inside(row.null_estimate) ? "inside the bound, so noise would do as well" : "outside the bound";
+      const place =
+        row.null_verdict === "inconclusive"
+          ? "across the bound's limit, so noise might do as well"
+          : inside(row.null_estimate)
+            ? "inside the bound, so noise would do as well"
+            : "outside the bound";
       parts.push(
         `The claim's number is ${SC.number(row.estimate)}; its null ${row.null_name} gives ${SC.number(row.null_estimate)} ${SC.interval(row.null_low, row.null_high)}, ${place}.`,
       );
