@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 OK, STOPPED = 0, 130
+MANY = 2_000  # sessions in files of their own, from which on a query takes seconds
 HELP = f"""\
 Without a name: what can be asked, a line each. NAME is a named query, such as flips or `versions torch` (--show prints its SQL),
 a table (runs, claims, measurements, verdicts, matrices, profiles) or a view (latest_verdict, standing, and so on); anything else
@@ -58,10 +59,18 @@ def run(options: argparse.Namespace) -> int:
     if options.out is not None:
         _check_out(options.out, options.results)
     try:
-        return _give(_answer(question, options), format, options.out, question.empty)
+        code = _give(_answer(question, options), format, options.out, question.empty)
+        _hint(options.results)
+        return code
     except KeyboardInterrupt:
         print("harness: stopped", file=sys.stderr)
         return STOPPED
+
+
+def _hint(results: Path) -> None:
+    singles = sum(1 for _ in (results / "runs").glob("*/*.parquet"))
+    if singles > MANY:
+        print(f"{singles} session files: `harness compact` merges those of past months, which makes queries fast", file=sys.stderr)
 
 
 def _answer(question: Question, options: argparse.Namespace) -> "pa.Table | None":

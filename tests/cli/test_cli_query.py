@@ -62,6 +62,14 @@ def test_files_that_are_merged_after_they_were_listed_are_asked_for_again(asked,
     assert (code, out.split(), err, len(opened)) == (0, ["n", "3"], "", 2)
 
 
+def test_a_store_of_many_files_is_told_what_makes_it_fast(asked, monkeypatch):
+    from harness import cli_query
+
+    assert asked("from verdicts")[2] == ""
+    monkeypatch.setattr(cli_query, "MANY", 1)
+    assert asked("from verdicts")[2].startswith("2 session files: `harness compact` merges")
+
+
 @pytest.mark.parametrize("ending", ["csv", "json", "md", "txt", "parquet"])
 def test_a_file_is_written_in_the_format_of_its_name(asked, tmp_path, ending):
     out = tmp_path / f"flips.{ending}"

@@ -11,6 +11,15 @@ def test_an_empty_or_missing_store_reads_as_no_rows(tmp_path):
         assert query(tmp_path / "nowhere", f"from {view}").num_rows == 0
 
 
+def test_only_what_a_query_names_is_made_and_all_of_it_where_it_names_nothing(tmp_path):
+    made = "SELECT count(*) AS n FROM duckdb_views() WHERE NOT internal"
+    with reader.connect(tmp_path, sql="SELECT 1 FROM Verdicts") as few, reader.connect(tmp_path) as all_of_it:
+        views = [reader.ask(connection, made)["n"][0].as_py() for connection in (few, all_of_it)]
+    assert views == [3, 2 * len(schema.COLUMNS) + len(reader.DERIVED)]  # verdicts, and the files of verdicts and runs
+    assert query(tmp_path, made)["n"].to_pylist() == views[1:]
+    assert set(query(tmp_path, "SHOW TABLES")["name"].to_pylist()) >= {*schema.COLUMNS, *reader.DERIVED}
+
+
 def test_a_run_without_its_runs_file_is_invisible(store, rows):
     run_id = store(claims=[rows.claim_row()], measurements=[rows.measurement()], verdicts=[rows.verdict_row()])
     writer.table_path(store.folder, "runs", run_id).unlink()
