@@ -31,6 +31,20 @@ def steps(path: Path) -> list[dict]:
     return [step for job in jobs(path) for step in job["steps"]]
 
 
+def commands(job: dict) -> list[str]:
+    """Each run step of a job, one for every suite of its matrix."""
+    suites = job.get("strategy", {"matrix": {"suite": [""]}})["matrix"]["suite"]
+    written = [step["run"].strip() for step in job["steps"] if "run" in step]
+    return list(dict.fromkeys(line.replace("${{ matrix.suite }}", suite) for suite in suites for line in written))
+
+
+def planned(command: str, place: Path) -> str:
+    """What `--claim-plan` says of a pytest command with nothing in the cache."""
+    words, folder = as_tested(command)
+    environment = {**os.environ, "HARNESS_CACHE": str(place / "nothing")}
+    return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=240, check=True).stdout
+
+
 @fixture(scope="module")
 def place(tmp_path_factory, store_with_one_run) -> Path:
     """A folder with a store, its baseline, and another store where evidence is."""
@@ -75,7 +89,33 @@ def test_a_documented_command_works(command, place, monkeypatch):
 @mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
 def test_steps_are_documented_commands(path):
     known = {*documented("README.md"), *documented("docs/nightly.md")}
-    assert {step["run"].strip() for step in steps(path) if "run" in step} <= known
+    assert {command for job in jobs(path) for command in commands(job)} <= known
+
+
+def test_a_night_measures_every_claim_at_every_scale_that_it_lists(place):
+    """A suite that is given its first claim on SmolLM2 must be given a job."""
+    nightly = yaml.safe_load(WORKFLOWS[1].read_text())["jobs"]
+    counted = {
+        name: sum(
+            int(re.search(r"^(\d+) claims x", planned(line, place), re.MULTILINE)[1])
+            for line in commands(nightly[name])
+            if line.startswith("pytest")
+        )
+        for name in ("tiny", "small", "evidence")
+    }
+    everything = planned("pytest suites/ -m claim --claim-nightly", place)
+    assert counted["tiny"] + counted["small"] == int(re.search(r"^(\d+) claims x", everything, re.MULTILINE)[1])
+    assert counted["evidence"] == counted["small"]
+
+
+def test_every_nightly_job_has_the_time_to_train(place):
+    """By the recipes' own cost on a core, with a quarter of the time left to measure."""
+    for job in jobs(WORKFLOWS[1]):
+        for line in commands(job):
+            if line.startswith("pytest"):
+                found = re.search(r"about (\d+) CPU-seconds", planned(line, place))
+                processes = 2 if "-n 2" in line else 1
+                assert (int(found[1]) if found else 0) / processes < 0.75 * 60 * job["timeout-minutes"], line
 
 
 @mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -95,5 +135,5 @@ def test_nothing_is_kept_or_trusted_without_a_limit(path):
 def test_two_workflows_and_the_nightly_goes_on_after_a_red_step():
     assert [path.name for path in WORKFLOWS] == ["ci.yml", "nightly.yml"]
     after = [step for job in jobs(WORKFLOWS[1]) for step in job["steps"] if "run" in step and "harness" in step["run"]]
-    assert len(after) == 3 and all(step["if"] == "${{ !cancelled() }}" for step in after)
+    assert len(after) == 5 and all(step["if"] == "${{ !cancelled() }}" for step in after)
     assert jobs(WORKFLOWS[0])[0]["steps"][-2]["run"] == ".ci/run"
