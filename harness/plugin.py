@@ -287,9 +287,12 @@ class Controller:
         terminalreporter.write_line("")
         color = terminalreporter.hasmarkup and not how.ascii
         terminalreporter.write_line(self.ledger.summary(width=how.width, color=color, ascii_only=how.ascii))
-        for line in self.ledger.flips():
-            for part in folded(f"FLIP {line}", how.width, "", "  "):
+        for text in self.ledger.flips():
+            says, *numbers = text.splitlines()
+            for part in folded(f"FLIP {says}", how.width, "", "  "):
                 terminalreporter.write_line(part, red=True)
+            for line in numbers:  # columns that must not be folded
+                terminalreporter.write_line(look.plain(line) if how.ascii else line)
         if os.environ.get("GITHUB_STEP_SUMMARY"):
             with open(os.environ["GITHUB_STEP_SUMMARY"], "a", encoding="utf-8") as page:
                 page.write(self.ledger.markdown() + "\n")

@@ -15,6 +15,7 @@ from harness.engine import judging, pool, provenance
 from harness.engine.own import Own
 from harness.report import look, terminal
 from harness.report.cells import fitted, folded
+from harness.report.failure import failure_text
 from harness.store import compare, schema, writer
 from harness.training.recipe import LOOP_VERSION
 
@@ -70,6 +71,7 @@ class Ledger:
         self.started = time.perf_counter()
         self.started_at = datetime.now(UTC)
         self.claims: dict[tuple[str, str], dict] = {}
+        self.provisional: dict[tuple[str, str], str] = {}
         self.measurements: list[dict] = []
         self.seconds = Counter()
         self.trained = 0
@@ -83,6 +85,7 @@ class Ledger:
         claim = message["claim"]
         self.session.journal("claim", message)
         self.claims[claim["claim_id"], claim["scale"]] = claim
+        self.provisional[claim["claim_id"], claim["scale"]] = message.get("verdict", "")
         self.measurements += message["measurements"]
         self.trained += message["trained"]
         span = message["span"]
@@ -104,12 +107,21 @@ class Ledger:
         )
 
     def flips(self) -> list[str]:
-        """Claims whose final verdict contradicts the one they are registered to have, a sentence each."""
-        return [
-            f"{row['claim_id']} [{row['scale']}]: {row['verdict']}, registered as {row['expected']}"
-            for row in self.verdicts
-            if judging.contradicts(row["verdict"], row["expected"], self.provenance["judged"])
-        ]
+        """Claims whose final verdict contradicts the one they are registered to have, a text each.
+
+        A sentence; below it all numbers where only the whole family (Holm) settled it, since the item did not fail then.
+        """
+        judged = self.provenance["judged"]
+        return [self._flip(row) for row in self.verdicts if judging.contradicts(row["verdict"], row["expected"], judged)]
+
+    def _flip(self, row: dict) -> str:
+        key = row["claim_id"], row["scale"]
+        says = f"{row['claim_id']} [{row['scale']}]: {row['verdict']}, registered as {row['expected']}"
+        if self.provisional.get(key) == row["verdict"]:
+            return says
+        values = [each for each in self.measurements if (each["claim_id"], each["scale"]) == key]
+        _, *numbers = failure_text(self.claims[key], row, values).splitlines()
+        return "\n".join([f"{says}, once its family was judged as a whole", *numbers])
 
     def summary(self, *, width: int, color: bool, ascii_only: bool = False) -> str:
         """The verdict table, notes on what was measured, what was skipped, then the times and where the rows are."""

@@ -55,6 +55,38 @@ def test_a_log_that_is_told_its_width_is_never_wider_and_gets_ascii_where_it_is_
     assert re.search(r"\b1 +- ", done.stdout)  # an exact claim has no interval: the dash is spelled out
 
 
+FAMILY = """
+import itertools
+
+SEEDS = {}
+
+
+def around(mean):
+    return mean + (-0.1, -0.05, 0.0, 0.05, 0.1)[next(SEEDS.setdefault(mean, itertools.count()))]
+
+
+@claim("settled", h.above(0.5), null=h.variant(mean=0.2), plant=h.variant(mean=2.0))
+def test_settled(mean=1.5):
+    return around(mean)
+
+
+@claim("late", h.above(0.5), null=h.variant(mean=0.1), plant=h.variant(mean=3.0), expect="refuted")
+def test_late(mean=0.58):
+    return around(mean)
+"""
+
+
+def test_what_only_the_whole_family_settles_is_printed_with_its_numbers(suite):
+    """Alone at half of alpha `late` is inconclusive; once `settled` is, all of alpha is its own, and it is supported."""
+    done = suite.write(FAMILY).run()
+    assert done.returncode == 1 and "2 passed" not in done.stdout and "1 inconclusive" in done.stdout
+    flip = done.stdout[done.stdout.index("FLIP toy/late [tiny]: supported, registered as refuted, once its family") :].splitlines()
+    assert any(line.split()[:2] == ["estimate", "0.58"] for line in flip)
+    assert [line.split()[1] for line in flip if line.split()[:1] in (["0"], ["1"], ["2"], ["3"], ["4"])] == [
+        "0.48", "0.53", "0.58", "0.63", "0.68",
+    ]  # fmt: skip
+
+
 def test_in_ci_a_short_summary_that_is_forced_names_a_failure_and_does_not_repeat_it(suite):
     done = suite.write(BODY).run("--force-short-summary", env={"CI": "true"})
     assert done.stdout.count("again: ") == 1 and "FAILED test_toy.py::test_rises" in done.stdout
