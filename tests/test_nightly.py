@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -38,6 +39,7 @@ def commands(job: dict) -> list[str]:
     return list(dict.fromkeys(line.replace("${{ matrix.suite }}", suite) for suite in suites for line in written))
 
 
+@cache
 def planned(command: str, place: Path) -> str:
     """What `--claim-plan` says of a pytest command with nothing in the cache."""
     words, folder = as_tested(command)

@@ -147,12 +147,12 @@
 
   let isPrinted = false;
   const theme = () => (isPrinted ? "light" : SC.theme()); // paper is white
-  function print(is) {
+  function onPaper(is) {
     isPrinted = is;
     if (SC.theme() === "dark") redraw();
   }
-  window.addEventListener("beforeprint", () => print(true));
-  window.addEventListener("afterprint", () => print(false));
+  window.addEventListener("beforeprint", () => onPaper(true));
+  window.addEventListener("afterprint", () => onPaper(false));
 
   /** All datasets as one list of rows, and the keys to show. */
   function tabular(datasets, columns) {
